@@ -1,0 +1,1 @@
+//! Criterion benches (`benches/benches/`) and end-to-end tests that run the real programs (`benches/tests/`).

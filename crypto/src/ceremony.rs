@@ -1,0 +1,36 @@
+//! The key ceremony: how n trustees make the election keys so that any k of them can decrypt; specs/protocol.md section 5.
+//!
+//! It is distributed key generation with Feldman's commitments (Feldman 1987; Pedersen 1991), one polynomial for each
+//! key, run over the public log in five phases: *Commit*, *Reveal*, *Shares*, *Confirm*, *Rehearsal*. The first keeps
+//! the last speaker from choosing the joint key (Gennaro, Jarecki, Krawczyk, Rabin 1999); the last shows, before anybody
+//! votes, that every trustee can decrypt.
+//!
+//! - [`Ceremony`] is the public side. Board, trustees and verifiers replay the same entries through it and refuse the
+//!   same ones. It ends in [`ElectionKeys`].
+//! - [`Dealer`] is one trustee's private side up to its shares; [`Dealer::open_shares`] opens and checks what the others
+//!   dealt and gives [`TrusteeShares`], without which nothing can be confirmed, rehearsed or decrypted.
+//!
+//! What this does not do: check signatures on entries (the caller, [`crate::record`], does), store anything, decide to
+//! restart. A restart is a new [`Ceremony`] with the next attempt number, the old one's
+//! [`used_ephemerals`](Ceremony::used_ephemerals), and dealers with fresh seeds.
+
+mod dealer;
+mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod keys;
+mod messages;
+mod parameters;
+mod possession;
+mod shares;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use dealer::Dealer;
+pub use error::{CeremonyError, CeremonyPhase};
+pub use keys::ElectionKeys;
+pub use parameters::CeremonyParameters;
+pub use possession::{PossessionError, prove_possession, verify_possession};
+pub use shares::TrusteeShares;
+pub use state::Ceremony;

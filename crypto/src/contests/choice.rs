@@ -1,0 +1,132 @@
+//! Choice: min..max of n selections, optionally blank. Plurality, approval, several seats.
+//!
+//! Bits: one per selection, max − min slack bits, then a blank bit if offered. Secret rows: one per selection, then
+//! blank. Public row: Σ selections + Σ slack + max·blank = max, left out for free approval (min 0, max n, no blank).
+
+use serde::{Deserialize, Serialize};
+
+use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow};
+use crate::id::Id;
+use crate::manifest::Selection;
+use crate::relation::{PublicRow, Term};
+
+/// The rule of a choice contest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// A voter may leave the contest blank, and blanks are counted.
+    pub blank: bool,
+    /// Most selections.
+    pub max: u64,
+    /// Fewest selections.
+    pub min: u64,
+    /// How many selections win.
+    pub seats: u64,
+}
+
+/// A voter's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChoiceAnswer {
+    /// Blank: no selection then.
+    #[serde(default)]
+    pub blank: bool,
+    /// The chosen selections, in any order.
+    pub selections: Vec<Id>,
+}
+
+impl Choice {
+    pub(super) fn validate(&self, selections: usize) -> Result<(), RuleError> {
+        let n = selections as u64;
+        if self.min > self.max || self.max > n || self.max == 0 {
+            return Err(RuleError::Range { min: self.min, max: self.max, selections });
+        }
+        if self.seats == 0 || self.seats > n {
+            return Err(RuleError::Seats { seats: self.seats, selections });
+        }
+        Ok(())
+    }
+
+    /// max − min; max ≤ number of selections was checked.
+    fn slack(&self, selections: usize) -> usize {
+        if self.free(selections) { 0 } else { usize::try_from(self.max.saturating_sub(self.min)).unwrap_or(0) }
+    }
+
+    /// Free approval needs no rule.
+    fn free(&self, selections: usize) -> bool {
+        self.min == 0 && self.max == selections as u64 && !self.blank
+    }
+
+    pub(super) fn compile(&self, selections: usize) -> ContestRows {
+        let slack = self.slack(selections);
+        let blank = selections + slack;
+        let one = |bit: usize| Term { bit, weight: 1 };
+        let mut secret: Vec<_> = (0..selections)
+            .map(|i| SecretRow { meaning: RowMeaning::Selection(i), terms: vec![one(i)], max: 1 })
+            .collect();
+        // max ≤ number of selections, far below 2^52.
+        let max = i64::try_from(self.max).unwrap_or(i64::MAX);
+        let mut terms: Vec<_> = (0..blank).map(one).collect();
+        if self.blank {
+            secret.push(SecretRow { meaning: RowMeaning::Blank, terms: vec![one(blank)], max: 1 });
+            terms.push(Term { bit: blank, weight: max });
+        }
+        let public = if self.free(selections) { vec![] } else { vec![PublicRow { terms, value: max }] };
+        ContestRows { bits: blank + usize::from(self.blank), secret, public }
+    }
+
+    pub(super) fn encode(
+        &self,
+        contest: &Id,
+        selections: &[Selection],
+        answer: &ChoiceAnswer,
+    ) -> Result<Vec<bool>, AnswerError> {
+        let n = selections.len();
+        let chosen = answer.selections.len();
+        let mut bits = vec![false; n];
+        for id in &answer.selections {
+            let position = selections.iter().position(|s| s.id == *id);
+            let bit = position.and_then(|i| bits.get_mut(i)).ok_or_else(|| AnswerError::UnknownSelection {
+                contest: contest.clone(),
+                selection: id.clone(),
+            })?;
+            if std::mem::replace(bit, true) {
+                return Err(AnswerError::Repeated { contest: contest.clone(), selection: id.clone() });
+            }
+        }
+        if answer.blank && (!self.blank || chosen > 0) {
+            return Err(AnswerError::Blank(contest.clone()));
+        }
+        if chosen as u64 > self.max {
+            return Err(AnswerError::Overvote { contest: contest.clone(), chosen, max: self.max });
+        }
+        if !answer.blank && (chosen as u64) < self.min {
+            return Err(AnswerError::Undervote { contest: contest.clone(), chosen, min: self.min });
+        }
+        // Lowest slack first: a partial answer has one encoding; a blank one uses the blank bit alone.
+        let missing = if answer.blank { 0 } else { usize::try_from(self.max).unwrap_or(0).saturating_sub(chosen) };
+        bits.extend((0..self.slack(n)).map(|i| i < missing));
+        if self.blank {
+            bits.push(answer.blank);
+        }
+        Ok(bits)
+    }
+
+    pub(super) fn outcome(&self, counts: &[u64], selections: usize) -> Outcome {
+        let seats = usize::try_from(self.seats).unwrap_or(usize::MAX);
+        let mut order: Vec<(u64, usize)> = counts.iter().copied().take(selections).zip(0..).collect();
+        order.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        // The first count without a seat: who has more has won; who has as many and a seat only by position is tied.
+        let threshold = order.get(seats).map(|(count, _)| *count);
+        let mut winners: Vec<usize> =
+            order.iter().take(seats).filter(|(count, _)| threshold.is_none_or(|t| *count > t)).map(|(_, i)| *i).collect();
+        let mut tied: Vec<usize> = if winners.len() < seats.min(order.len()) {
+            order.iter().filter(|(count, _)| Some(*count) == threshold).map(|(_, i)| *i).collect()
+        } else {
+            vec![]
+        };
+        winners.sort_unstable();
+        tied.sort_unstable();
+        Outcome { winners, tied, method: "most votes" }
+    }
+}

@@ -1,0 +1,520 @@
+//! The log's entries as types: specs/encoding.md, one struct per `type`.
+//!
+//! Members are declared in sorted order. [`Leaf::parse`] is the only way from bytes to an entry; it accepts canonical
+//! bytes only. Parsing says nothing about whether an entry is admissible: that is [`crate::record::RecordState`]'s.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::canonical::{self, CanonicalError, MAX_LEAF_BYTES};
+use crate::group::{EncodedPoint, EncodedScalar};
+use crate::hash::Hash;
+use crate::id::{Id, TrusteeId};
+use crate::knowledge::KnowledgeProof;
+use crate::manifest::Manifest;
+use crate::signature::{Signature, SignedEntry};
+
+mod part;
+pub use part::{CHUNK_BYTES, MAX_MESSAGE_BYTES, Part, split};
+
+/// Declares a zero-sized tag that reads and writes one fixed string, the member `type`.
+macro_rules! tag {
+    ($name:ident, $text:literal) => {
+        #[doc = concat!("The `type` of `", $text, "`.")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct $name;
+        impl $name {
+            /// The type's name.
+            pub const NAME: &'static str = $text;
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str($text)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(deserializer)?;
+                if text == $text { Ok(Self) } else { Err(serde::de::Error::custom(concat!("expected type ", $text))) }
+            }
+        }
+    };
+}
+pub(crate) use tag;
+
+macro_rules! signed {
+    ($($name:ident),*) => {$(
+        impl SignedEntry for $name {
+            fn signature(&self) -> Option<&Signature> {
+                self.signature.as_ref()
+            }
+            fn set_signature(&mut self, signature: Option<Signature>) {
+                self.signature = signature;
+            }
+        }
+    )*};
+}
+pub(crate) use signed;
+
+tag!(CommitTag, "trustee-commit/v1");
+tag!(RevealTag, "trustee-reveal/v1");
+tag!(SharesTag, "trustee-shares/v1");
+tag!(ConfirmTag, "trustee-confirm/v1");
+tag!(RehearsalTag, "trustee-rehearsal/v1");
+tag!(DecryptionShareTag, "decryption-share/v1");
+tag!(RollPartTag, "roll-part/v1");
+tag!(RollTag, "roll/v1");
+tag!(OpeningTag, "opening/v1");
+tag!(BallotTag, "ballot/v1");
+tag!(TallyHeadTag, "tally-head/v1");
+tag!(ExtensionTag, "extension/v1");
+tag!(ClosingTag, "closing/v1");
+tag!(AgreementTag, "agreement/v1");
+tag!(ResultTag, "result/v1");
+tag!(AbandonmentTag, "abandonment/v1");
+
+/// A size of the log and the root hash of its tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Merkle tree hash (RFC 6962 section 2.1).
+    pub root: Hash,
+    /// Number of entries.
+    pub tree_size: u64,
+}
+
+/// Ceremony phase 1: the hash of a trustee's coefficient commitments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Commit {
+    pub attempt: u64,
+    pub hash: Hash,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: CommitTag,
+}
+
+/// Ceremony phase 2: the commitments themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Reveal {
+    pub attempt: u64,
+    /// R·k points, key by key.
+    pub commitments: Vec<EncodedPoint>,
+    pub commits: Hash,
+    pub proof: KnowledgeProof,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: RevealTag,
+}
+
+/// A dealer's masked shares for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SharePackage {
+    pub ephemeral: EncodedPoint,
+    pub masked: Base64Bytes,
+    pub proof: KnowledgeProof,
+    pub recipient: TrusteeId,
+}
+
+/// Ceremony phase 3: packages for all other trustees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Shares {
+    pub attempt: u64,
+    pub packages: Vec<SharePackage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: SharesTag,
+}
+
+/// Ceremony phase 4: a trustee vouches for the whole transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Confirm {
+    pub attempt: u64,
+    pub ceremony: Hash,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: ConfirmTag,
+}
+
+/// The proof of specs/protocol.md section 5, "Share proof". 96 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ShareProof {
+    pub v_base: EncodedPoint,
+    pub v_pads: EncodedPoint,
+    pub z: EncodedScalar,
+}
+
+/// Ceremony phase 5: shares of the rehearsal pad.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Rehearsal {
+    pub attempt: u64,
+    pub proof: ShareProof,
+    pub shares: Vec<EncodedPoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: RehearsalTag,
+}
+
+/// A trustee's decryption shares of one contest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ContestShares {
+    pub contest: Id,
+    pub proof: ShareProof,
+    /// For each cell with ballots, in order, a point per row.
+    pub shares: Vec<Vec<EncodedPoint>>,
+}
+
+/// A trustee's decryption shares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct DecryptionShare {
+    pub contests: Vec<ContestShares>,
+    pub head: Head,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: DecryptionShareTag,
+}
+
+/// One voter of the roll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RollEntry {
+    pub credential: EncodedPoint,
+    pub group: Id,
+    pub style: Id,
+    pub weight: u64,
+}
+
+/// Some hundred voters of the roll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RollPart {
+    pub entries: Vec<RollEntry>,
+    pub part: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    #[serde(rename = "type")]
+    pub tag: RollPartTag,
+}
+
+/// The end of the roll: count, weight and hash of all parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Roll {
+    pub count: u64,
+    pub hash: Hash,
+    pub parts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub total_weight: u64,
+    #[serde(rename = "type")]
+    pub tag: RollTag,
+}
+
+/// Voting begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Opening {
+    pub administrator: u64,
+    pub ceremony: Hash,
+    pub roll: Hash,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    #[serde(rename = "type")]
+    pub tag: OpeningTag,
+}
+
+/// A ballot: statement, announcements, responses; specs/protocol.md section 4. M + 9 points and N + 4 scalars.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BallotLeaf {
+    pub a: EncodedPoint,
+    /// B, the commitment to the bits.
+    pub bits: EncodedPoint,
+    pub counter: u64,
+    pub credential: EncodedPoint,
+    pub data: Vec<EncodedPoint>,
+    pub e_data: EncodedPoint,
+    pub e_pad: EncodedPoint,
+    pub f: Vec<EncodedScalar>,
+    pub pad: EncodedPoint,
+    pub previous: Hash,
+    pub s: EncodedPoint,
+    pub style: Id,
+    pub t: EncodedPoint,
+    #[serde(rename = "type")]
+    pub tag: BallotTag,
+    pub v: EncodedPoint,
+    pub z_1: EncodedScalar,
+    pub z_2: EncodedScalar,
+    pub z_3: EncodedScalar,
+    pub z_4: EncodedScalar,
+}
+
+/// The board's commitment to the running tally.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TallyHead {
+    pub ballots: u64,
+    pub digest: Hash,
+    pub time_ms: u64,
+    pub tree_size: u64,
+    #[serde(rename = "type")]
+    pub tag: TallyHeadTag,
+}
+
+/// A later end of voting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Extension {
+    pub administrator: u64,
+    pub closes_at_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    #[serde(rename = "type")]
+    pub tag: ExtensionTag,
+}
+
+/// Voting ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Closing {
+    pub administrator: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    #[serde(rename = "type")]
+    pub tag: ClosingTag,
+}
+
+/// A trustee's one word on what is to be decrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Agreement {
+    pub head: Head,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    pub trustee: TrusteeId,
+    #[serde(rename = "type")]
+    pub tag: AgreementTag,
+}
+
+/// Decrypted counts of one cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellCounts {
+    /// One per secret row of the contest.
+    pub counts: Vec<u64>,
+    /// The reporting groups merged in this cell, in manifest order.
+    pub groups: Vec<Id>,
+}
+
+/// Decrypted counts of one contest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContestResult {
+    /// Its cells; empty when withheld.
+    pub cells: Vec<CellCounts>,
+    /// The contest.
+    pub contest: Id,
+    /// True when too few voted for it to be decrypted.
+    pub withheld: bool,
+}
+
+/// The published counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ElectionResult {
+    pub administrator: u64,
+    pub contests: Vec<ContestResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    #[serde(rename = "type")]
+    pub tag: ResultTag,
+}
+
+/// The election ends without a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Abandonment {
+    pub administrator: u64,
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    #[serde(rename = "type")]
+    pub tag: AbandonmentTag,
+}
+
+signed!(
+    Commit, Reveal, Shares, Confirm, Rehearsal, DecryptionShare, RollPart, Roll, Opening, Extension, Closing, Agreement,
+    ElectionResult, Abandonment
+);
+
+/// Bytes of variable length in base64.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Base64Bytes(pub Vec<u8>);
+
+impl std::fmt::Debug for Base64Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Base64Bytes({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Base64Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use base64::Engine as _;
+        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use base64::Engine as _;
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        base64::engine::general_purpose::STANDARD
+            .decode(text.as_ref())
+            .map(Self)
+            .map_err(|_| de::Error::custom("expected padded base64"))
+    }
+}
+
+/// An entry of the log, parsed and canonical, not yet judged.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Leaf {
+    Manifest(Box<Manifest>),
+    Commit(Commit),
+    Reveal(Reveal),
+    Shares(Shares),
+    Confirm(Confirm),
+    Rehearsal(Rehearsal),
+    Part(Part),
+    RollPart(RollPart),
+    Roll(Roll),
+    Opening(Opening),
+    Ballot(Box<BallotLeaf>),
+    TallyHead(TallyHead),
+    Extension(Extension),
+    Closing(Closing),
+    Agreement(Agreement),
+    DecryptionShare(DecryptionShare),
+    Result(ElectionResult),
+    Abandonment(Abandonment),
+}
+
+impl Leaf {
+    /// Parses an entry's exact bytes.
+    ///
+    /// # Errors
+    /// [`CanonicalError`]: too long, not of a known type, members missing, unknown or ill-formed, not canonical.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CanonicalError> {
+        if bytes.len() > MAX_LEAF_BYTES {
+            return Err(CanonicalError::TooLong(bytes.len()));
+        }
+        Self::parse_message(bytes)
+    }
+
+    /// Parses the bytes of a whole message, which may be longer than an entry when it came in parts.
+    pub(crate) fn parse_message(bytes: &[u8]) -> Result<Self, CanonicalError> {
+        use canonical::{from_bytes, from_bytes_sorted};
+
+        #[derive(Deserialize)]
+        struct Peek<'a> {
+            #[serde(borrow, rename = "type")]
+            tag: std::borrow::Cow<'a, str>,
+        }
+        let peek: Peek<'_> = serde_json::from_slice(bytes).map_err(|e| CanonicalError::Malformed(e.to_string()))?;
+        Ok(match peek.tag.as_ref() {
+            crate::manifest::ManifestTag::NAME => Self::Manifest(Box::new(from_bytes(bytes)?)),
+            CommitTag::NAME => Self::Commit(from_bytes(bytes)?),
+            RevealTag::NAME => Self::Reveal(from_bytes(bytes)?),
+            SharesTag::NAME => Self::Shares(from_bytes(bytes)?),
+            ConfirmTag::NAME => Self::Confirm(from_bytes(bytes)?),
+            RehearsalTag::NAME => Self::Rehearsal(from_bytes(bytes)?),
+            RollPartTag::NAME => Self::RollPart(from_bytes_sorted(bytes)?),
+            RollTag::NAME => Self::Roll(from_bytes(bytes)?),
+            OpeningTag::NAME => Self::Opening(from_bytes(bytes)?),
+            BallotTag::NAME => Self::Ballot(Box::new(from_bytes_sorted(bytes)?)),
+            TallyHeadTag::NAME => Self::TallyHead(from_bytes(bytes)?),
+            ExtensionTag::NAME => Self::Extension(from_bytes(bytes)?),
+            ClosingTag::NAME => Self::Closing(from_bytes(bytes)?),
+            AgreementTag::NAME => Self::Agreement(from_bytes(bytes)?),
+            DecryptionShareTag::NAME => Self::DecryptionShare(from_bytes(bytes)?),
+            ResultTag::NAME => Self::Result(from_bytes(bytes)?),
+            AbandonmentTag::NAME => Self::Abandonment(from_bytes(bytes)?),
+            part if part.ends_with("-part/v1") => Self::Part(from_bytes(bytes)?),
+            other => {
+                let shown: String = other.chars().take(64).collect();
+                return Err(CanonicalError::Malformed(format!("unknown type {shown:?}")));
+            }
+        })
+    }
+
+    /// The entry's type name, for messages.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::Manifest(_) => crate::manifest::ManifestTag::NAME,
+            Self::Commit(_) => CommitTag::NAME,
+            Self::Reveal(_) => RevealTag::NAME,
+            Self::Shares(_) => SharesTag::NAME,
+            Self::Confirm(_) => ConfirmTag::NAME,
+            Self::Rehearsal(_) => RehearsalTag::NAME,
+            Self::Part(part) => &part.tag,
+            Self::RollPart(_) => RollPartTag::NAME,
+            Self::Roll(_) => RollTag::NAME,
+            Self::Opening(_) => OpeningTag::NAME,
+            Self::Ballot(_) => BallotTag::NAME,
+            Self::TallyHead(_) => TallyHeadTag::NAME,
+            Self::Extension(_) => ExtensionTag::NAME,
+            Self::Closing(_) => ClosingTag::NAME,
+            Self::Agreement(_) => AgreementTag::NAME,
+            Self::DecryptionShare(_) => DecryptionShareTag::NAME,
+            Self::Result(_) => ResultTag::NAME,
+            Self::Abandonment(_) => AbandonmentTag::NAME,
+        }
+    }
+}

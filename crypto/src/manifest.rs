@@ -1,0 +1,186 @@
+//! The manifest: leaf 0, the one description of an election. Its hash is the fingerprint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::canonical;
+use crate::contests::Rule;
+use crate::group::EncodedPoint;
+use crate::id::{Id, TrusteeId};
+use crate::knowledge::KnowledgeProof;
+use crate::leaves::tag;
+use crate::signature::VerificationKey;
+
+mod validate;
+pub use validate::{CheckedManifest, ManifestError};
+
+tag!(ManifestTag, "manifest/v1");
+
+/// A text in every language of the election.
+pub type Texts = BTreeMap<String, String>;
+
+/// Largest total of a row over all ballots: discrete logarithms up to here are found in seconds.
+pub const MAX_TOTAL: u64 = 1 << 40;
+
+/// Who opens, extends, closes, publishes, abandons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Administrator {
+    /// True when the board keeps this key, for its dashboard.
+    pub held_by_board: bool,
+    /// Signs.
+    pub key: VerificationKey,
+    /// For people.
+    pub name: String,
+}
+
+/// A name and a key: the registrar, a witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct NamedKey {
+    pub key: VerificationKey,
+    pub name: String,
+}
+
+/// A trustee's public description: what `veritally-trustee init` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrusteeKeys {
+    /// PK_i: shares are encrypted to it.
+    pub encryption_key: EncodedPoint,
+    /// Signs the trustee's entries.
+    pub identity_key: VerificationKey,
+    /// For people.
+    pub name: String,
+    /// Possession of the encryption key, bound to the identity key.
+    pub proof: KnowledgeProof,
+}
+
+/// An option of a contest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Selection {
+    pub id: Id,
+    pub name: Texts,
+}
+
+/// Something that is voted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Contest {
+    pub id: Id,
+    pub name: Texts,
+    pub rule: Rule,
+    pub selections: Vec<Selection>,
+}
+
+/// The contests that a group of voters finds on its ballots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BallotStyle {
+    pub contests: Vec<Id>,
+    pub id: Id,
+    pub name: Texts,
+}
+
+/// A reporting group: counts are published by group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Group {
+    pub id: Id,
+    pub name: Texts,
+}
+
+/// The log's name and key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogIdentity {
+    /// Signs checkpoints.
+    pub key: VerificationKey,
+    /// First line of every checkpoint and name of its signature.
+    pub origin: String,
+}
+
+/// When voting is announced to begin and end; milliseconds since the Unix epoch, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Schedule {
+    pub closes_at_ms: u64,
+    pub opens_at_ms: u64,
+}
+
+/// Leaf 0; specs/encoding.md says what each member means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Manifest {
+    pub administrators: Vec<Administrator>,
+    pub agreement_quorum: u64,
+    pub ballot_styles: Vec<BallotStyle>,
+    pub casts_per_credential: u64,
+    pub contests: Vec<Contest>,
+    pub description: Texts,
+    pub dispute_window_ms: u64,
+    pub election: Id,
+    pub floor: u64,
+    pub groups: Vec<Group>,
+    pub languages: Vec<String>,
+    pub log: LogIdentity,
+    pub max_total_weight: u64,
+    pub name: Texts,
+    pub quorum: u64,
+    pub registrar: NamedKey,
+    pub schedule: Schedule,
+    pub trustees: Vec<TrusteeKeys>,
+    #[serde(rename = "type")]
+    pub tag: ManifestTag,
+    pub weights_may_identify: bool,
+    pub witness_quorum: u64,
+    pub witnesses: Vec<NamedKey>,
+}
+
+impl Manifest {
+    /// n.
+    #[must_use]
+    pub fn trustee_count(&self) -> u64 {
+        self.trustees.len() as u64
+    }
+
+    /// The trustee with this number.
+    #[must_use]
+    pub fn trustee(&self, id: TrusteeId) -> Option<&TrusteeKeys> {
+        id.0.checked_sub(1).and_then(|i| usize::try_from(i).ok()).and_then(|i| self.trustees.get(i))
+    }
+
+    /// The administrator with this number, from 1.
+    #[must_use]
+    pub fn administrator(&self, number: u64) -> Option<&Administrator> {
+        number.checked_sub(1).and_then(|i| usize::try_from(i).ok()).and_then(|i| self.administrators.get(i))
+    }
+
+    /// The canonical bytes, that is leaf 0.
+    ///
+    /// # Errors
+    /// [`canonical::CanonicalError`] outside the profile.
+    pub fn to_leaf(&self) -> Result<Vec<u8>, canonical::CanonicalError> {
+        canonical::to_bytes(self)
+    }
+}
+
+/// The text in the first of `languages` that it has, else in any.
+#[must_use]
+pub fn text<'a>(texts: &'a Texts, language: &str) -> &'a str {
+    texts.get(language).or_else(|| texts.values().next()).map_or("", String::as_str)
+}
+
+fn duplicates<'a, T: Ord + 'a>(items: impl IntoIterator<Item = &'a T>) -> Option<&'a T> {
+    let mut seen = BTreeSet::new();
+    items.into_iter().find(|item| !seen.insert(*item))
+}

@@ -1,0 +1,143 @@
+//! The roll: who may vote, sorted, complete before the opening; specs/protocol.md section 6.
+
+use super::{Phase, RecordState, Rejection};
+use crate::credential::CredentialKey;
+use crate::hash::{Hash, Hasher};
+use crate::id::LeafIndex;
+use crate::leaves::{Roll, RollPart};
+use crate::signature;
+use crate::tally::VoterClass;
+
+/// A voter as the rules need it: about 100 bytes.
+#[derive(Debug, Clone)]
+pub struct VoterRecord {
+    /// The credential.
+    pub credential: CredentialKey,
+    /// Group, style, weight.
+    pub class: VoterClass,
+    /// Ballots admitted.
+    pub counter: u64,
+    /// SHA-256 of the last admitted ballot's entry; zeros for none.
+    pub last_hash: Hash,
+    /// Its position in the log.
+    pub last_index: LeafIndex,
+}
+
+/// The roll so far.
+#[derive(Default)]
+pub(super) struct RollState {
+    /// Sorted by credential.
+    voters: Vec<VoterRecord>,
+    part_hashes: Vec<Hash>,
+    total_weight: u64,
+    hash: Option<Hash>,
+}
+
+impl RollState {
+    pub(super) fn len(&self) -> usize {
+        self.voters.len()
+    }
+
+    pub(super) fn hash(&self) -> Option<Hash> {
+        self.hash
+    }
+
+    pub(super) fn parts(&self) -> u64 {
+        self.part_hashes.len() as u64
+    }
+
+    fn position(&self, credential: CredentialKey) -> Option<usize> {
+        self.voters.binary_search_by(|voter| voter.credential.cmp(&credential)).ok()
+    }
+
+    pub(super) fn voter(&self, credential: CredentialKey) -> Option<&VoterRecord> {
+        self.voters.get(self.position(credential)?)
+    }
+
+    pub(super) fn voter_mut(&mut self, credential: CredentialKey) -> Option<&mut VoterRecord> {
+        let position = self.position(credential)?;
+        self.voters.get_mut(position)
+    }
+}
+
+impl RecordState {
+    /// The roll's record of a credential: its style, group, weight, and what it has cast.
+    #[must_use]
+    pub fn voter(&self, credential: CredentialKey) -> Option<&VoterRecord> {
+        self.roll.voter(credential)
+    }
+
+    /// All voters, sorted by credential.
+    #[must_use]
+    pub fn voters(&self) -> &[VoterRecord] {
+        &self.roll.voters
+    }
+
+    fn verify_registrar<E: signature::SignedEntry + Clone>(&self, entry: &E) -> Result<(), Rejection> {
+        signature::verify(entry, &self.fingerprint(), &self.manifest.registrar.key)
+            .map_err(|source| Rejection::Signature { who: "registrar".into(), source })
+    }
+
+    pub(super) fn apply_roll_part(&mut self, part: &RollPart, bytes: &[u8]) -> Result<(), Rejection> {
+        let refuse = |problem| Rejection::RollPart { part: part.part, problem };
+        self.expect_phase("part of the roll", &[Phase::Setup])?;
+        if self.roll.hash.is_some() {
+            return Err(refuse("the roll is complete already"));
+        }
+        if part.part != self.roll.parts() {
+            return Err(refuse("parts come in order, each once"));
+        }
+        self.verify_registrar(part)?;
+        let mut last = self.roll.voters.last().map(|voter| voter.credential);
+        let mut weight = self.roll.total_weight;
+        let mut voters = Vec::with_capacity(part.entries.len());
+        for entry in &part.entries {
+            let credential = CredentialKey(entry.credential);
+            if last.is_some_and(|last| last >= credential) {
+                return Err(refuse("entries are sorted by credential, without duplicates"));
+            }
+            last = Some(credential);
+            entry.credential.decode_non_identity().map_err(|_| refuse("a credential is not a valid group element"))?;
+            let (style, _) = self.manifest.style(&entry.style).ok_or(refuse("a ballot style does not exist"))?;
+            let group = self.manifest.group(&entry.group).ok_or(refuse("a reporting group does not exist"))?;
+            weight = weight.checked_add(entry.weight).ok_or(refuse("the weights are too large"))?;
+            if entry.weight == 0 || weight > self.manifest.max_total_weight {
+                return Err(refuse("weights are at least 1 and together at most the manifest's max_total_weight"));
+            }
+            let class = VoterClass { group, style, weight: entry.weight };
+            voters.push(VoterRecord { credential, class, counter: 0, last_hash: Hash::ZERO, last_index: 0 });
+        }
+        if voters.is_empty() {
+            return Err(refuse("it is empty"));
+        }
+        self.roll.voters.append(&mut voters);
+        self.roll.total_weight = weight;
+        self.roll.part_hashes.push(Hash::of(bytes));
+        Ok(())
+    }
+
+    pub(super) fn apply_roll(&mut self, roll: &Roll) -> Result<(), Rejection> {
+        self.expect_phase("roll", &[Phase::Setup])?;
+        if self.roll.hash.is_some() {
+            return Err(Rejection::Roll("the roll is complete already"));
+        }
+        self.verify_registrar(roll)?;
+        let hash = roll_hash(&self.fingerprint(), &self.roll.part_hashes);
+        let expected = (self.roll.len() as u64, self.roll.total_weight, self.roll.parts(), hash);
+        if roll.count == 0 {
+            return Err(Rejection::Roll("it is empty"));
+        }
+        if (roll.count, roll.total_weight, roll.parts, roll.hash) != expected {
+            return Err(Rejection::Roll("count, total weight or hash do not fit the parts that were logged"));
+        }
+        self.roll.hash = Some(hash);
+        Ok(())
+    }
+}
+
+/// Roll hash = hash("roll", fingerprint, number of parts, SHA-256 of each part).
+#[must_use]
+pub fn roll_hash(fingerprint: &Hash, parts: &[Hash]) -> Hash {
+    let hasher = Hasher::new("roll").hash(fingerprint).u64(parts.len() as u64);
+    parts.iter().fold(hasher, |hasher, part| hasher.hash(part)).finish()
+}

@@ -1,0 +1,1 @@
+//! Nothing to run: this package's tests (`specs/tests/`) keep the rules that `specs/` sets for the code.

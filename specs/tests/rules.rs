@@ -1,0 +1,166 @@
+//! If a rule can be a test, it is one: dependency direction, transcript labels, links between pages.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Our packages with the names of everything they depend on, build and test dependencies left out, transitively.
+fn dependencies() -> BTreeMap<String, BTreeSet<(String, String)>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
+    let packages: BTreeMap<String, (String, String)> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (text(&p["id"]), (text(&p["name"]), text(&p["version"]))))
+        .collect();
+    let mut edges: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for node in metadata["resolve"]["nodes"].as_array().unwrap() {
+        let normal = node["deps"].as_array().unwrap().iter().filter(|dep| {
+            dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
+        });
+        edges.insert(text(&node["id"]), normal.map(|dep| text(&dep["pkg"])).collect());
+    }
+    let ours = packages.iter().filter(|(_, (name, _))| name.starts_with("veritally-"));
+    ours.map(|(id, (name, _))| {
+        let (mut seen, mut next) = (BTreeSet::new(), edges[id].clone());
+        while let Some(id) = next.pop() {
+            if seen.insert(id.clone()) {
+                next.extend(edges[&id].iter().cloned());
+            }
+        }
+        (name.clone(), seen.iter().map(|id| packages[id].clone()).collect())
+    })
+    .collect()
+}
+
+fn names(of: &BTreeSet<(String, String)>) -> BTreeSet<&str> {
+    of.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn packages_depend_in_one_direction_only() {
+    let dependencies = dependencies();
+    let ours = |package: &str| -> BTreeSet<String> {
+        names(&dependencies[package]).iter().filter(|n| n.starts_with("veritally-")).map(ToString::to_string).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|n| format!("veritally-{n}")).collect::<BTreeSet<_>>();
+    assert_eq!(ours("veritally-crypto"), set(&[]));
+    assert_eq!(ours("veritally-board-api"), set(&["crypto"]));
+    assert_eq!(ours("veritally-board"), set(&["board-api", "crypto"]));
+    assert_eq!(ours("veritally-registrar"), set(&["board-api", "crypto"]));
+    assert_eq!(ours("veritally-verifier"), set(&["board-api", "crypto"]));
+    assert!(ours("veritally-trustee").is_subset(&set(&["board-api", "crypto", "verifier"])));
+    assert!(ours("veritally-session").is_subset(&set(&["board-api", "crypto", "verifier"])));
+}
+
+#[test]
+fn voters_verifiers_and_boards_link_one_curve_and_the_protocol_no_network() {
+    let dependencies = dependencies();
+    for package in ["crypto", "board-api", "board", "registrar", "verifier", "session"] {
+        let all = &dependencies[&format!("veritally-{package}")];
+        let curves: Vec<_> = all.iter().filter(|(name, _)| name == "curve25519-dalek").collect();
+        assert_eq!(curves.len(), 1, "{package}: {curves:?}");
+    }
+    let crypto = names(&dependencies["veritally-crypto"]);
+    for forbidden in ["tokio", "reqwest", "hyper", "rusqlite", "warp"] {
+        assert!(!crypto.contains(forbidden), "crypto must not depend on {forbidden}");
+    }
+    assert!(!names(&dependencies["veritally-verifier"]).contains("rusqlite"), "the verifier links no server code");
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The string literals that follow `marker` in the code of crypto, tests left out.
+fn literals(marker: &str) -> BTreeSet<String> {
+    let mut files = vec![];
+    rust_files(&root().join("crypto/src"), &mut files);
+    let mut found = BTreeSet::new();
+    for file in files {
+        let name = file.to_string_lossy().into_owned();
+        if name.contains("tests") || name.ends_with("fixture.rs") || name.ends_with("cheating.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for (at, _) in code.match_indices(marker) {
+            let rest = &code[at + marker.len()..];
+            found.insert(rest[..rest.find('"').unwrap()].to_owned());
+        }
+    }
+    found
+}
+
+/// Private transcripts: nobody else computes them.
+const PRIVATE: [&str; 3] = ["batch", "coefficients-seed", "share-check"];
+
+#[test]
+fn every_hash_and_transcript_label_in_the_code_stands_in_the_specification() {
+    let spec = std::fs::read_to_string(root().join("specs/protocol.md")).unwrap().replace("\n   ", "").replace('\n', " ");
+    let transcripts = literals("protocol(\"");
+    assert!(transcripts.contains("ballot") && transcripts.len() > 8, "{transcripts:?}");
+    for label in transcripts.iter().filter(|l| !PRIVATE.contains(&l.as_str())) {
+        let mentioned = spec.contains(&format!("transcript(\"{label}\")")) || spec.contains(&format!("transcript( \"{label}\")"));
+        assert!(mentioned, "transcript {label} is not in specs/protocol.md");
+    }
+    let hashes = literals("Hasher::new(\"");
+    assert!(hashes.contains("relation") && hashes.len() > 6, "{hashes:?}");
+    for label in &hashes {
+        assert!(spec.contains(&format!("hash(\"{label}\"")), "hash {label} is not in specs/protocol.md");
+    }
+    for marker in ["challenge_scalar(b\"", "challenge_bytes(b\""] {
+        for label in literals(marker).iter().filter(|l| !["coefficient", "weight"].contains(&l.as_str())) {
+            let mentioned = ["challenge", "challenge_bytes"].iter().any(|c| spec.contains(&format!("{c}(\"{label}\")")));
+            assert!(mentioned, "challenge {label} is not in specs/protocol.md");
+        }
+    }
+}
+
+#[test]
+fn every_entry_type_in_the_code_stands_in_the_encoding() {
+    let spec = std::fs::read_to_string(root().join("specs/encoding.md")).unwrap();
+    let mut types = 0;
+    for file in ["leaves.rs", "manifest.rs", "ballot/opening.rs"] {
+        let code = std::fs::read_to_string(root().join("crypto/src").join(file)).unwrap();
+        for line in code.lines().filter(|line| line.starts_with("tag!(")) {
+            let name = line.split('"').nth(1).unwrap();
+            assert!(spec.contains(&format!("`{name}`")), "{name} is not in specs/encoding.md");
+            types += 1;
+        }
+    }
+    assert!(types >= 18, "{types}");
+}
+
+#[test]
+fn links_between_the_pages_lead_somewhere() {
+    for page in ["README.md", "specs/protocol.md", "specs/encoding.md", "specs/verification.md"] {
+        let path = root().join(page);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(path.parent().unwrap().join(target).exists(), "{page}: {link}");
+            }
+        }
+    }
+}
