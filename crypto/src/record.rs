@@ -90,6 +90,7 @@ pub struct RecordState {
     /// Ballots came since the last tally head.
     tally_head_due: bool,
     closing_head: Option<Head>,
+    closed_at_ms: Option<u64>,
     cells: Vec<ContestCells>,
     agreements: BTreeMap<TrusteeId, Agreement>,
     shares: Vec<ShareEntry>,
@@ -127,6 +128,7 @@ impl RecordState {
             tally: EncryptedTally::new(&manifest),
             tally_head_due: false,
             closing_head: None,
+            closed_at_ms: None,
             cells: vec![],
             agreements: BTreeMap::new(),
             shares: vec![],
@@ -158,7 +160,7 @@ impl RecordState {
             Leaf::Closing(closing) => {
                 self.check_closing(closing)?;
                 self.frontier.push(leaf_hash(bytes));
-                self.close();
+                self.close(closing.time_ms);
                 return Ok(());
             }
             Leaf::Agreement(agreement) => self.apply_agreement(agreement)?,
@@ -231,6 +233,12 @@ impl RecordState {
     #[must_use]
     pub fn closing_head(&self) -> Option<Head> {
         self.closing_head
+    }
+
+    /// When voting was closed, as the closing entry says; milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn closed_at_ms(&self) -> Option<u64> {
+        self.closed_at_ms
     }
 
     /// The cells that are decrypted; empty before closing.

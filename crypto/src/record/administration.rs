@@ -57,7 +57,8 @@ impl RecordState {
     }
 
     /// After the closing entry was appended.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, time_ms: u64) {
+        self.closed_at_ms = Some(time_ms);
         self.closing_head = Some(self.head());
         self.cells = self.tally.cells(&self.manifest);
         self.phase = Phase::Closed;

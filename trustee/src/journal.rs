@@ -1,0 +1,252 @@
+//! What this trustee has said and seen: one JSON line each, flushed to disk before it is said.
+//!
+//! ⚠ A board that shows two heads to a trustee, or to two trustees, must not get two agreements out of one. So the
+//! agreement is written here before it is posted, there is one per election for ever, and shares, once made, are only
+//! ever repeated byte for byte.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use veritally_crypto::hash::Hash;
+use veritally_crypto::leaves::Head;
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// A signed checkpoint that this trustee has verified.
+    Seen {
+        /// The election.
+        fingerprint: Hash,
+        /// The log's head then.
+        head: Head,
+    },
+    /// The agreement.
+    Agreed {
+        /// The election.
+        fingerprint: Hash,
+        /// To what.
+        head: Head,
+        /// The entry's exact text.
+        entry: String,
+    },
+    /// The decryption shares.
+    Shares {
+        /// The election.
+        fingerprint: Hash,
+        /// Of what.
+        head: Head,
+        /// The entries' exact texts.
+        entries: Vec<String>,
+    },
+}
+
+/// Why the journal can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Reading or writing fails: then nothing may be said.
+    #[error("the journal {} can't be used: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line that this program did not write.
+    #[error("line {line} of the journal {} is damaged; restore it from the backup", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// ⚠ Two heads.
+    #[error(
+        "this trustee has agreed to the head of size {} with root {}; the board now shows size {} with root {}: \
+         TWO VIEWS OF ONE ELECTION. Nothing was posted. Tell the other trustees and keep the journal",
+        agreed.tree_size, agreed.root, shown.tree_size, shown.root
+    )]
+    OtherHead {
+        /// What it agreed to.
+        agreed: Head,
+        /// What is shown now.
+        shown: Head,
+    },
+}
+
+/// The journal beside a key file.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    events: Vec<Event>,
+}
+
+impl Journal {
+    /// Opens or begins the journal of a key file: `<key file>.journal`.
+    ///
+    /// # Errors
+    /// [`JournalError`]. A last line that was not written to its end (a crash) is cut off: it was never acted upon.
+    pub fn open(key_file: &Path) -> Result<Self, JournalError> {
+        let mut name = key_file.as_os_str().to_owned();
+        name.push(".journal");
+        let path = PathBuf::from(name);
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
+        let mut events = vec![];
+        let mut reader = BufReader::new(&file);
+        let (mut line, mut number, mut whole) = (String::new(), 0, 0);
+        while reader.read_line(&mut line).map_err(io)? > 0 {
+            number += 1;
+            if !line.ends_with('\n') {
+                file.set_len(whole).map_err(io)?;
+                break;
+            }
+            let damaged = || JournalError::Damaged { path: path.clone(), line: number };
+            events.push(serde_json::from_str(&line).map_err(|_| damaged())?);
+            whole += line.len() as u64;
+            line.clear();
+        }
+        Ok(Self { path, file, events })
+    }
+
+    /// Everything written so far.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    fn write(&mut self, event: Event) -> Result<(), JournalError> {
+        let io = |source| JournalError::Io { path: self.path.clone(), source };
+        let mut line = serde_json::to_vec(&event).map_err(|e| io(e.into()))?;
+        line.push(b'\n');
+        self.file.write_all(&line).map_err(io)?;
+        self.file.sync_all().map_err(io)?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Notes a verified head.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn seen(&mut self, fingerprint: Hash, head: Head) -> Result<(), JournalError> {
+        let event = Event::Seen { fingerprint, head };
+        if self.events.contains(&event) { Ok(()) } else { self.write(event) }
+    }
+
+    /// All heads of an election that were noted.
+    pub fn seen_heads(&self, fingerprint: Hash) -> impl Iterator<Item = Head> + '_ {
+        self.events.iter().filter_map(move |event| match event {
+            Event::Seen { fingerprint: f, head } if *f == fingerprint => Some(*head),
+            _ => None,
+        })
+    }
+
+    /// The agreement given for an election, if any: head and exact entry.
+    #[must_use]
+    pub fn agreement(&self, fingerprint: Hash) -> Option<(Head, &str)> {
+        self.events.iter().find_map(|event| match event {
+            Event::Agreed { fingerprint: f, head, entry } if *f == fingerprint => Some((*head, entry.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The entry to post for an agreement to `head`: the one given before, or what `make` gives, written down first.
+    ///
+    /// # Errors
+    /// [`JournalError::OtherHead`] when this trustee has agreed to another head; [`JournalError::Io`].
+    pub fn agree<E: From<JournalError>>(
+        &mut self,
+        fingerprint: Hash,
+        head: Head,
+        make: impl FnOnce() -> Result<String, E>,
+    ) -> Result<String, E> {
+        match self.agreement(fingerprint) {
+            Some((agreed, entry)) if agreed == head => Ok(entry.to_owned()),
+            Some((agreed, _)) => Err(JournalError::OtherHead { agreed, shown: head }.into()),
+            None => {
+                let entry = make()?;
+                self.write(Event::Agreed { fingerprint, head, entry: entry.clone() })?;
+                Ok(entry)
+            }
+        }
+    }
+
+    /// The entries to post as shares: those made before, or what `make` gives, written down first. Only for the head
+    /// that was agreed to.
+    ///
+    /// # Errors
+    /// [`JournalError::OtherHead`], [`JournalError::Io`].
+    pub fn shares<E: From<JournalError>>(
+        &mut self,
+        fingerprint: Hash,
+        head: Head,
+        make: impl FnOnce() -> Result<Vec<String>, E>,
+    ) -> Result<Vec<String>, E> {
+        if let Some((agreed, _)) = self.agreement(fingerprint).filter(|(agreed, _)| *agreed != head) {
+            return Err(JournalError::OtherHead { agreed, shown: head }.into());
+        }
+        let made = self.events.iter().find_map(|event| match event {
+            Event::Shares { fingerprint: f, entries, .. } if *f == fingerprint => Some(entries.clone()),
+            _ => None,
+        });
+        if let Some(entries) = made {
+            return Ok(entries);
+        }
+        let entries = make()?;
+        self.write(Event::Shares { fingerprint, head, entries: entries.clone() })?;
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    fn head(size: u64) -> Head {
+        Head { root: Hash::of(&size.to_le_bytes()), tree_size: size }
+    }
+
+    #[test]
+    fn an_agreement_is_repeated_byte_for_byte_and_never_given_to_another_head() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("key");
+        let election = Hash::of(b"election");
+        let make = || Ok::<_, JournalError>("entry".to_owned());
+        let mut journal = Journal::open(&key).unwrap();
+        assert_eq!(journal.agree(election, head(7), make).unwrap(), "entry");
+        drop(journal);
+        let mut journal = Journal::open(&key).unwrap();
+        let other = || -> Result<String, JournalError> { panic!("made twice") };
+        assert_eq!(journal.agree(election, head(7), other).unwrap(), "entry");
+        assert!(matches!(journal.agree(election, head(8), other), Err(JournalError::OtherHead { .. })));
+        let shares = || -> Result<Vec<String>, JournalError> { panic!("made") };
+        assert!(matches!(journal.shares(election, head(8), shares), Err(JournalError::OtherHead { .. })));
+        assert!(journal.agree(Hash::of(b"another election"), head(8), make).is_ok());
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_is_dropped_and_a_damaged_one_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("key");
+        let mut journal = Journal::open(&key).unwrap();
+        journal.seen(Hash::ZERO, head(1)).unwrap();
+        journal.seen(Hash::ZERO, head(2)).unwrap();
+        drop(journal);
+        let path = dir.path().join("key.journal");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 5]).unwrap();
+        let mut journal = Journal::open(&key).unwrap();
+        assert_eq!(journal.seen_heads(Hash::ZERO).collect::<Vec<_>>(), [head(1)]);
+        journal.seen(Hash::ZERO, head(3)).unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&key).unwrap().seen_heads(Hash::ZERO).count(), 2);
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(matches!(Journal::open(&key), Err(JournalError::Damaged { line: 1, .. })));
+    }
+}

@@ -1,0 +1,29 @@
+//! A trustee's side of an election: its key file, its part in the key ceremony, its one agreement, its decryption shares.
+//!
+//! The program believes nothing that a board says: it replays the log through [`veritally_crypto::record::RecordState`],
+//! checks the log's signature and tree, and before it agrees to anything runs the whole verification on its own copy.
+//! It must never depend on the server or on a voter's program.
+//!
+//! Where to start reading:
+//!
+//! - [`key_store`]: the one file to keep, encrypted with a passphrase in the `age` format.
+//! - [`journal`]: what the trustee has said, written before it is said, so that it never says two different things.
+//! - [`replica`]: the trustee's copy of the record's state.
+//! - [`ceremony`] and [`duty`]: what it does before and after the election.
+
+pub mod ceremony;
+pub mod duty;
+pub mod journal;
+pub mod key_store;
+pub mod passphrase;
+pub mod replica;
+
+/// Milliseconds since the Unix epoch by this machine's clock.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Says what happens, one line at a time; the programs print it.
+pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
