@@ -28,3 +28,6 @@ fn parse_decimal(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|&value| plain && value <= MAX_TREE_SIZE)
 }
+
+#[cfg(test)]
+mod properties;

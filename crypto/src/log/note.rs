@@ -77,11 +77,8 @@ impl NoteVerifier {
     /// The first 4 bytes of SHA-256(name ‖ "\n" ‖ 0x01 ‖ key).
     #[must_use]
     pub fn key_id(&self) -> [u8; 4] {
-        let digest = Sha256::new()
-            .chain_update(&self.name)
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key.0)
-            .finalize();
+        let digest =
+            Sha256::new().chain_update(&self.name).chain_update([b'\n', ED25519]).chain_update(self.key.0).finalize();
         std::array::from_fn(|i| digest.get(i).copied().unwrap_or_default())
     }
 
@@ -306,10 +303,21 @@ mod tests {
     #[test]
     fn malformed_notes_are_refused() {
         for bad in [
-            "", "\n", "\n\n", "text\n", "text\n\n", "text\n\n\n", "text\n\nnot a signature\n",
-            "text\n\n\u{2014} name\n", "text\n\n\u{2014} name !!!!\n", "text\n\n\u{2014} name AQIDBA==\n",
-            "text\n\n\u{2014}  AQIDBAU=\n", "text\n\n\u{2014} na+me AQIDBAU=\n", "te\u{1}xt\n\n\u{2014} name AQIDBAU=\n",
-            "text\n\n\u{2014} name AQIDBAU=", "text\r\n\r\n\u{2014} name AQIDBAU=\r\n",
+            "",
+            "\n",
+            "\n\n",
+            "text\n",
+            "text\n\n",
+            "text\n\n\n",
+            "text\n\nnot a signature\n",
+            "text\n\n\u{2014} name\n",
+            "text\n\n\u{2014} name !!!!\n",
+            "text\n\n\u{2014} name AQIDBA==\n",
+            "text\n\n\u{2014}  AQIDBAU=\n",
+            "text\n\n\u{2014} na+me AQIDBAU=\n",
+            "te\u{1}xt\n\n\u{2014} name AQIDBAU=\n",
+            "text\n\n\u{2014} name AQIDBAU=",
+            "text\r\n\r\n\u{2014} name AQIDBAU=\r\n",
         ] {
             assert!(Note::parse(bad).is_err(), "{bad:?}");
         }

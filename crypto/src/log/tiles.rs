@@ -200,8 +200,11 @@ pub fn tiles_of(tree_size: u64) -> impl Iterator<Item = TilePath> {
 
 fn level_of(kind: TileKind, from: u64, tree_size: u64) -> impl Iterator<Item = TilePath> {
     let hashes = tree_size >> shift(kind);
-    (from..hashes.div_ceil(TILE_WIDTH))
-        .map(move |index| TilePath { kind, index, width: (hashes - index * TILE_WIDTH).min(TILE_WIDTH) })
+    (from..hashes.div_ceil(TILE_WIDTH)).map(move |index| TilePath {
+        kind,
+        index,
+        width: (hashes - index * TILE_WIDTH).min(TILE_WIDTH),
+    })
 }
 
 /// Writes a tile of hashes.
@@ -249,8 +252,7 @@ pub fn decode_entries(bundle: &[u8], width: u64) -> Result<Vec<&[u8]>, TileError
         }
         let (length, after) = rest.split_first_chunk().ok_or(TileError::Content("it ends within a length"))?;
         let length = usize::from(u16::from_be_bytes(*length));
-        let (entry, after) =
-            after.split_at_checked(length).ok_or(TileError::Content("it ends within an entry"))?;
+        let (entry, after) = after.split_at_checked(length).ok_or(TileError::Content("it ends within an entry"))?;
         entries.push(entry);
         rest = after;
     }
@@ -285,13 +287,45 @@ mod tests {
     #[test]
     fn other_spellings_of_paths_are_refused() {
         for path in [
-            "", "tile", "tile/", "tile/0", "tile/0/", "tile/0/0", "tile/0/00", "tile/0/0000", "tile/00/000",
-            "tile/+0/000", "tile/-1/000", "tile/64/000", "tile/7/000", "tile/255/000", "tile/256/000", "tile/data/000",
-            "tile/0/x000/000", "tile/0/001/000", "tile/0/x001/x000", "tile/0/x1/000", "tile/0/xx01/000", "tile/0/+01",
-            "tile/0/000.p", "tile/0/000.p/", "tile/0/000.p/0", "tile/0/000.p/01", "tile/0/000.p/256",
-            "tile/0/000.p/1.p/1", "tile/0/000.p/1/", "tile/0//000", "/tile/0/000", "tile/8/0/000", "tile/0/000.p/+1",
-            "tile/0/x999/x999/x999/x999/x999/999", "tile/0/x018/x446/x744/x073/x709/x551/616",
-            "tile/0/../000", "tile/0/000%2e", "tile/entries/", "tile/Entries/000",
+            "",
+            "tile",
+            "tile/",
+            "tile/0",
+            "tile/0/",
+            "tile/0/0",
+            "tile/0/00",
+            "tile/0/0000",
+            "tile/00/000",
+            "tile/+0/000",
+            "tile/-1/000",
+            "tile/64/000",
+            "tile/7/000",
+            "tile/255/000",
+            "tile/256/000",
+            "tile/data/000",
+            "tile/0/x000/000",
+            "tile/0/001/000",
+            "tile/0/x001/x000",
+            "tile/0/x1/000",
+            "tile/0/xx01/000",
+            "tile/0/+01",
+            "tile/0/000.p",
+            "tile/0/000.p/",
+            "tile/0/000.p/0",
+            "tile/0/000.p/01",
+            "tile/0/000.p/256",
+            "tile/0/000.p/1.p/1",
+            "tile/0/000.p/1/",
+            "tile/0//000",
+            "/tile/0/000",
+            "tile/8/0/000",
+            "tile/0/000.p/+1",
+            "tile/0/x999/x999/x999/x999/x999/999",
+            "tile/0/x018/x446/x744/x073/x709/x551/616",
+            "tile/0/../000",
+            "tile/0/000%2e",
+            "tile/entries/",
+            "tile/Entries/000",
         ] {
             assert_eq!(TilePath::parse(path), Err(TileError::Path), "{path}");
         }

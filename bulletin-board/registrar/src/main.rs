@@ -1,0 +1,174 @@
+//! `veritally-registrar`: the registrar's command line.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use veritally_board_api::{files, key_file};
+use veritally_crypto::canonical;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::manifest::NamedKey;
+use veritally_crypto::signature::SigningSecret;
+use veritally_registrar::codes;
+use veritally_registrar::issue::{Issued, Registrar};
+use veritally_registrar::voters::{MAX_LIST_BYTES, Voter, VoterListReader};
+
+/// Decides who may vote: makes credential codes and the roll, offline.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make the registrar's signing key.
+    Init(Init),
+    /// Draw a code for each voter; write the file of codes and the roll.
+    Issue(Issue),
+}
+
+#[derive(clap::Args)]
+struct Init {
+    /// The registrar's name, as the manifest will show it.
+    #[arg(long)]
+    name: String,
+    /// Where the secret key goes; an existing file is not replaced.
+    #[arg(long)]
+    key: PathBuf,
+    /// Where the public part goes: the manifest's member `registrar`.
+    #[arg(long)]
+    public: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Issue {
+    /// The manifest, byte for byte as logged.
+    #[arg(long)]
+    manifest: PathBuf,
+    /// The list of voters: CSV with the columns id, name, email, weight, style, group; only id is required.
+    #[arg(long, required_unless_present = "count", conflicts_with = "count")]
+    voters: Option<PathBuf>,
+    /// Instead of a list: this many voters v000001, v000002, … (for demonstrations).
+    #[arg(long)]
+    count: Option<usize>,
+    /// The registrar's secret key.
+    #[arg(long)]
+    key: PathBuf,
+    /// Where the roll goes: one log entry a line, for the administrator.
+    #[arg(long)]
+    roll: PathBuf,
+    /// Where the codes go: secret, for the letters.
+    #[arg(long)]
+    codes: PathBuf,
+    /// The election's fingerprint, from another source than the manifest's file.
+    #[arg(long)]
+    fingerprint: Option<Hash>,
+}
+
+/// Exit status 0: done. 2: could not be done, and nothing was issued.
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("veritally-registrar: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // Codes and keys must not end up in a core dump.
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("can't turn core dumps off")?;
+    match arguments.command {
+        Command::Init(arguments) => init(&arguments),
+        Command::Issue(arguments) => issue(&arguments),
+    }
+}
+
+fn init(arguments: &Init) -> anyhow::Result<()> {
+    if arguments.name.trim().is_empty() {
+        bail!("the name is empty");
+    }
+    let key = SigningSecret::generate(&mut rand::rng());
+    key_file::create(&arguments.key, &key)?;
+    let public = NamedKey { key: key.verification_key(), name: arguments.name.clone() };
+    files::write_atomic(&arguments.public, &canonical::to_bytes(&public)?)?;
+    println!("secret key: {}", arguments.key.display());
+    println!("for the manifest: {}", arguments.public.display());
+    Ok(())
+}
+
+fn issue(arguments: &Issue) -> anyhow::Result<()> {
+    for path in [&arguments.codes, &arguments.roll] {
+        if path.exists() {
+            bail!(
+                "{} exists: codes are issued once. If its roll was never given to a board, delete codes and roll and \
+                 run again; otherwise use those",
+                path.display()
+            );
+        }
+    }
+    let leaf_0 = read(&arguments.manifest)?;
+    let key = key_file::read(&arguments.key)?;
+    let registrar = Registrar::new(&leaf_0, arguments.fingerprint.as_ref(), &key)?;
+    let voters = voters(arguments, &registrar)?;
+    let count = voters.len();
+    let begin = Instant::now();
+    let bar = progress_bar(count);
+    let issued = registrar.issue(voters, &mut rand::rng(), || bar.inc(1))?;
+    bar.finish_and_clear();
+    write(arguments, &issued)?;
+    let took = begin.elapsed().as_secs_f64();
+    println!("issued {count} codes, total weight {}, in {took:.1} s", issued.total_weight);
+    println!("codes (secret, for the letters): {}", arguments.codes.display());
+    println!("roll ({} log entries, for the administrator): {}", issued.leaves.len(), arguments.roll.display());
+    let compared = if arguments.fingerprint.is_some() { "" } else { " (not compared with a known fingerprint)" };
+    println!("fingerprint: {}{compared}", issued.fingerprint);
+    Ok(())
+}
+
+fn voters(arguments: &Issue, registrar: &Registrar<'_>) -> anyhow::Result<Vec<Voter>> {
+    let reader = VoterListReader::new(registrar.manifest());
+    match (&arguments.voters, arguments.count) {
+        (Some(path), _) => {
+            let length = std::fs::metadata(path).with_context(|| format!("can't read {}", path.display()))?.len();
+            if length > MAX_LIST_BYTES as u64 {
+                bail!("{} has {length} bytes; a list of voters has at most {MAX_LIST_BYTES}", path.display());
+            }
+            reader.read(&read(path)?).with_context(|| path.display().to_string())
+        }
+        (None, Some(count)) => Ok(reader.numbered(count)?),
+        (None, None) => bail!("give --voters or --count"),
+    }
+}
+
+/// Codes first: a roll without its codes would be a lost election, codes without a roll are waste paper.
+fn write(arguments: &Issue, issued: &Issued) -> anyhow::Result<()> {
+    files::create_secret(&arguments.codes, &codes::to_csv(issued)?)?;
+    let mut roll = Vec::with_capacity(issued.leaves.iter().map(|leaf| leaf.len() + 1).sum());
+    for leaf in &issued.leaves {
+        roll.extend_from_slice(leaf);
+        roll.push(b'\n');
+    }
+    files::write_atomic(&arguments.roll, &roll)?;
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("can't read {}", path.display()))
+}
+
+/// A bar on a terminal, nothing in a file or pipe.
+fn progress_bar(count: usize) -> ProgressBar {
+    let terminal = std::io::stderr().is_terminal();
+    let target = if terminal { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("credentials {bar:40} {human_pos}/{human_len} {eta}");
+    let bar = ProgressBar::with_draw_target(Some(count as u64), target);
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}

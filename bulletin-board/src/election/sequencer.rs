@@ -1,0 +1,247 @@
+//! The second stage, one for each election: gives indexes, commits, answers.
+//!
+//! Durable before acknowledged: an answer goes out only after the store said that the batch is committed. When the store
+//! fails, nobody is acknowledged and the state is made anew from the store, which alone knows what was committed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use veritally_board_api::Problem;
+use veritally_board_api::answers::Service;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::log::merkle::Frontier;
+
+use super::admission::{Checked, CheckedBatch};
+use super::draft::{self, Committable, Draft, LookedUp};
+use super::{Answer, Sequenced, Shared, Snapshot, problems};
+use crate::log_reader;
+use crate::replay::{Replayed, replay_store};
+use crate::store::{Position, StoreError};
+
+/// Pause between attempts to recover from a failing store.
+const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether this sequencer may write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Ready,
+    /// The state may differ from the store: it must be replayed before anything else.
+    Broken,
+    /// Somebody else writes this log, or it was altered. For good.
+    Stopped,
+}
+
+pub(super) struct Sequencer {
+    shared: Arc<Shared>,
+    position: Position,
+    frontier: Frontier,
+    condition: Condition,
+    last_tally_head: Option<Instant>,
+    /// When to act even if nothing arrives.
+    wake: Option<Instant>,
+}
+
+/// Answers everybody the same.
+fn refuse_all(answers: impl IntoIterator<Item = Answer>, problem: &Problem) {
+    for answer in answers {
+        // Who asked may be gone.
+        let _ = answer.send(Err(problem.clone()));
+    }
+}
+
+/// Refused by a state that is gone: to be sent, and judged, again.
+fn doubt_refusal(item: &mut Checked) {
+    if let Checked::Refused { problem, .. } = item {
+        *problem = problems::store_unavailable();
+    }
+}
+
+impl Sequencer {
+    pub(super) fn new(shared: Arc<Shared>, position: Position, frontier: Frontier) -> Self {
+        let wake = shared.state().tally_head_due().then(Instant::now);
+        Self { shared, position, frontier, condition: Condition::Ready, last_tally_head: None, wake }
+    }
+
+    /// Runs until admission has ended.
+    pub(super) async fn run(mut self, mut batches: mpsc::Receiver<CheckedBatch>) {
+        loop {
+            // Without anything to wake for, an hour is as good as never.
+            let wake = self.wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
+            tokio::select! {
+                batch = batches.recv() => match batch {
+                    Some(batch) => self.sequence(batch).await,
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake) => {
+                    self.sequence(CheckedBatch { items: Vec::new(), generation: self.shared.generation() }).await;
+                }
+            }
+        }
+    }
+
+    /// Takes one batch to its end.
+    async fn sequence(&mut self, batch: CheckedBatch) {
+        if self.condition == Condition::Broken {
+            self.recover().await;
+        }
+        let CheckedBatch { mut items, generation } = batch;
+        if generation != self.shared.generation() {
+            items.iter_mut().for_each(doubt_refusal);
+        }
+        let problem = match self.condition {
+            Condition::Ready => match self.draft(items).await {
+                Ok(draft) => return self.commit(draft).await,
+                Err(()) => return,
+            },
+            Condition::Broken => problems::store_unavailable(),
+            Condition::Stopped => problems::stopped(),
+        };
+        refuse_all(items.into_iter().map(Checked::into_answer), &problem);
+    }
+
+    /// Looks up what the rules need, and applies. On error everybody was answered.
+    async fn draft(&mut self, items: Vec<Checked>) -> Result<Draft, ()> {
+        let found = match self.look_up(&items).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(election = %self.shared.id, %error, "the store can't be read");
+                refuse_all(items.into_iter().map(Checked::into_answer), &problems::store_unavailable());
+                return Err(());
+            }
+        };
+        let interval = self.shared.limits.tally_head_interval;
+        let wanted = self.last_tally_head.is_none_or(|last| last.elapsed() >= interval);
+        let (shared, frontier) = (Arc::clone(&self.shared), self.frontier.clone());
+        let built = tokio::task::spawn_blocking(move || draft::build(&shared, frontier, items, &found, wanted)).await;
+        let reason = match built {
+            Ok(Ok(draft)) => return Ok(draft),
+            Ok(Err(problem)) => problem.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // The answers went with the items: their clients are told to try again.
+        self.break_down(&reason);
+        Err(())
+    }
+
+    async fn look_up(&self, items: &[Checked]) -> Result<LookedUp, StoreError> {
+        let shared = &self.shared;
+        let mut found = LookedUp::default();
+        let superseded: HashMap<Hash, u64> = {
+            let state = shared.state();
+            let ballots = items.iter().filter_map(|item| match item {
+                Checked::Ballot { ballot, .. } => Some(ballot.ballot()),
+                _ => None,
+            });
+            ballots.filter_map(|ballot| Some((ballot.hash(), state.superseded(ballot)?))).collect()
+        };
+        for (hash, index) in superseded {
+            let bytes = shared.store.leaves(&shared.id, index..index + 1).await?;
+            found.superseded.extend(bytes.into_iter().map(|bytes| (hash, bytes)));
+        }
+        for item in items {
+            if let Checked::Entry { hash, .. } = item {
+                let index = shared.store.index_of_entry(&shared.id, hash).await?;
+                found.known.extend(index.map(|index| (*hash, index)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Commits, then answers.
+    async fn commit(&mut self, draft: Draft) {
+        let Draft { committable, accepted, doubtful, tally_head_due } = draft;
+        if let Some(Committable { batch, frontier, snapshot, has_tally_head }) = committable {
+            let appended = batch.leaves.len() as u64;
+            let result = self.shared.store.append(&self.shared.id, self.position, batch).await;
+            if let Err(error) = result {
+                let problem = self.append_failed(&error);
+                let answers = accepted.into_iter().map(|(a, _)| a).chain(doubtful.into_iter().map(|(a, ..)| a));
+                return refuse_all(answers, &problem);
+            }
+            self.position.tree_size += appended;
+            self.frontier = frontier;
+            self.shared.snapshot.send_replace(Arc::new(snapshot));
+            if has_tally_head {
+                self.last_tally_head = Some(Instant::now());
+            }
+        }
+        let interval = self.shared.limits.tally_head_interval;
+        self.wake = tally_head_due.then(|| self.last_tally_head.map_or_else(Instant::now, |last| last + interval));
+        for (answer, sequenced) in accepted {
+            let _ = answer.send(Ok(sequenced));
+        }
+        for (answer, hash, problem) in doubtful {
+            let _ = answer.send(self.settle(&hash, problem).await);
+        }
+    }
+
+    /// The receipt of an entry that the log has already, else the problem.
+    async fn settle(&self, hash: &Hash, problem: Problem) -> Result<Sequenced, Problem> {
+        let shared = &self.shared;
+        let unavailable = |error: &dyn std::fmt::Display| {
+            tracing::error!(election = %shared.id, %error, "the store can't be read");
+            problems::store_unavailable()
+        };
+        let index = shared.store.index_of_entry(&shared.id, hash).await.map_err(|e| unavailable(&e))?;
+        let index = index.ok_or(problem)?;
+        let receipt = log_reader::receipt(&*shared.store, &shared.id, &shared.manifest.log, index).await;
+        Ok(Sequenced { index, receipt: receipt.map_err(|e| unavailable(&e))?, new: false })
+    }
+
+    fn append_failed(&mut self, error: &StoreError) -> Problem {
+        tracing::error!(election = %self.shared.id, %error, "a batch was not committed; nobody in it is acknowledged");
+        if let StoreError::Conflict { .. } = error {
+            self.condition = Condition::Stopped;
+            self.wake = None;
+            self.announce(Service::Stopped);
+            problems::stopped()
+        } else {
+            self.break_down("the store failed");
+            problems::store_unavailable()
+        }
+    }
+
+    fn break_down(&mut self, reason: &str) {
+        tracing::error!(election = %self.shared.id, reason, "the election's state must be made anew from the store");
+        self.condition = Condition::Broken;
+        self.wake = Some(Instant::now() + RECOVERY_PAUSE);
+        self.announce(Service::Unavailable);
+    }
+
+    fn announce(&self, service: Service) {
+        self.shared.snapshot.send_modify(|snapshot| *snapshot = Arc::new(snapshot.with_service(service)));
+    }
+
+    /// Replays the store: whether the last batch was committed is known only there.
+    async fn recover(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let head = match shared.store.head(&shared.id).await {
+            Ok(head) => head,
+            Err(error) => return self.still_broken(&error),
+        };
+        if head.position.epoch != self.position.epoch {
+            let _ = self.append_failed(&StoreError::Conflict { expected: self.position, found: head.position });
+            return;
+        }
+        let Replayed { state, frontier, tally } = match replay_store(&shared.store, &shared.id, &head).await {
+            Ok(replayed) => replayed,
+            Err(error) => return self.still_broken(&error),
+        };
+        tracing::info!(election = %shared.id, size = head.position.tree_size, "the election's state was made anew");
+        self.position = head.position;
+        self.frontier = frontier;
+        self.condition = Condition::Ready;
+        self.wake = state.tally_head_due().then(Instant::now);
+        let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally.map(Arc::new));
+        shared.replace_state(state);
+        shared.snapshot.send_replace(Arc::new(snapshot));
+    }
+
+    fn still_broken(&mut self, error: &dyn std::fmt::Display) {
+        tracing::error!(election = %self.shared.id, %error, "the store is still failing");
+        self.wake = Some(Instant::now() + RECOVERY_PAUSE);
+    }
+}

@@ -1,0 +1,25 @@
+//! The bulletin board: keeps elections' logs, admits entries, gives receipts, serves everything as static files.
+//!
+//! It is trusted for availability and the order of arrival and for nothing else: what may enter a log is decided by
+//! `veritally_crypto::record::RecordState`, which everybody else replays. It must never depend on a trustee's, voter's
+//! or registrar's code.
+//!
+//! Where to start reading:
+//!
+//! - [`store`]: the trait that keeps logs, its contract tests, SQLite.
+//! - [`election`]: queue → admission → sequencer → receipts.
+//! - [`board`]: all elections; [`replay`]: from a stored log to its state.
+//! - [`http`]: routes, and the accept loop that they run in.
+//! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
+
+pub mod admin;
+pub mod board;
+pub mod clock;
+pub mod data_dir;
+pub mod election;
+pub mod folder;
+pub mod http;
+pub mod log_reader;
+pub mod replay;
+pub mod serve;
+pub mod store;

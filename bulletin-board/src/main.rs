@@ -1,0 +1,201 @@
+//! `veritally-board`: the server, and what administrators do with it. This file parses arguments and prints; the work is
+//! in the library.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use veritally_crypto::hash::Hash;
+use veritally_crypto::id::Id;
+
+mod commands;
+
+/// Bulletin board of verifiable elections.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the board.
+    Serve(Serve),
+    /// Write an election's whole record as a folder of static files.
+    Export(Export),
+    /// Make an administrator's signing key.
+    Keygen(Keygen),
+    /// Make an election from a configuration and everybody's public files.
+    Create(Create),
+    /// Post files of entries, one entry a line, such as the registrar's roll. Run again to resume.
+    Post(Post),
+    /// Begin voting.
+    Open(Signed),
+    /// End voting.
+    Close(Close),
+    /// Let voting end later.
+    Extend(Extend),
+    /// Publish the counts that the trustees decrypted.
+    Publish(Signed),
+    /// Give an election up.
+    Abandon(Abandon),
+    /// Show where an election stands.
+    Status(Status),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Folder for log key, operator's token and database; made on the first start.
+    #[arg(long, env = "VERITALLY_BOARD_DATA")]
+    data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "VERITALLY_BOARD_LISTEN", default_value = "127.0.0.1:8480")]
+    listen: SocketAddr,
+    /// The board's name, such as vote.example.org: the beginning of its logs' origins. Needed on the first start.
+    #[arg(long, env = "VERITALLY_BOARD_NAME")]
+    name: Option<String>,
+    /// Written, with the address, once the board listens.
+    #[arg(long)]
+    ready_file: Option<PathBuf>,
+    /// Connections at once.
+    #[arg(long, default_value_t = 8_192)]
+    max_connections: usize,
+    /// How to write the log (to standard error; `RUST_LOG` sets how much).
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+struct Export {
+    /// A board's folder on this machine.
+    #[arg(long, conflicts_with = "link", requires = "election", required_unless_present = "link")]
+    data: Option<PathBuf>,
+    /// The election's link; or a board's address, with --election.
+    #[arg(long, visible_alias = "url")]
+    link: Option<String>,
+    /// The election's id.
+    #[arg(long)]
+    election: Option<Id>,
+    /// Folder to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct Keygen {
+    /// File for the key; it must not exist.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct Create {
+    /// The board's address.
+    #[arg(long)]
+    url: String,
+    /// The board's operator.token.
+    #[arg(long)]
+    token_file: PathBuf,
+    /// The election, TOML or JSON.
+    #[arg(long)]
+    config: PathBuf,
+    /// A trustee's public file; once for each trustee, in order.
+    #[arg(long = "trustee", required = true, num_args = 1..)]
+    trustees: Vec<PathBuf>,
+    /// The registrar's public file.
+    #[arg(long)]
+    registrar: PathBuf,
+    /// The administrator's signing key (see keygen).
+    #[arg(long)]
+    admin_key: PathBuf,
+    /// Where to write the manifest.
+    #[arg(long, default_value = "manifest.json")]
+    out: PathBuf,
+    /// Where to write the link, besides printing it.
+    #[arg(long)]
+    link_out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Target {
+    /// The election's link (veritally://… or http(s)://HOST/e/ID); or a board's address, with --election.
+    #[arg(long, visible_alias = "url")]
+    link: String,
+    /// The election's id, when --link is a board's address.
+    #[arg(long)]
+    election: Option<Id>,
+    /// The fingerprint that the manifest must have, unless the link carries it.
+    #[arg(long)]
+    fingerprint: Option<Hash>,
+}
+
+#[derive(Args)]
+struct Signed {
+    #[command(flatten)]
+    target: Target,
+    /// The administrator's signing key.
+    #[arg(long)]
+    admin_key: PathBuf,
+}
+
+#[derive(Args)]
+struct Post {
+    #[command(flatten)]
+    target: Target,
+    /// Files of entries.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+struct Close {
+    #[command(flatten)]
+    signed: Signed,
+    /// Close before the announced end of voting.
+    #[arg(long)]
+    early: bool,
+}
+
+#[derive(Args)]
+struct Extend {
+    #[command(flatten)]
+    signed: Signed,
+    /// The new end: 2027-05-08T20:00:00Z (UTC).
+    #[arg(long)]
+    until: String,
+}
+
+#[derive(Args)]
+struct Abandon {
+    #[command(flatten)]
+    signed: Signed,
+    /// Why; published.
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Args)]
+struct Status {
+    #[command(flatten)]
+    target: Target,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    // Core dumps would hold keys.
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("switching core dumps off")?;
+    let command = Cli::parse().command;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build().context("starting the asynchronous runtime")?;
+    runtime.block_on(commands::run(command))
+}

@@ -1,0 +1,255 @@
+//! What the board's tests share: a board in this process, a store that fails on demand, an election to run on it.
+#![allow(dead_code)]
+
+use std::net::SocketAddr;
+use std::ops::{Range, RangeInclusive};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use veritally_board::board::Board;
+use veritally_board::clock::Clock;
+use veritally_board::election::{Environment, Limits};
+use veritally_board::http::server::{Plain, ServerLimits, serve};
+use veritally_board::http::{Context, routes};
+use veritally_board::store::sqlite::SqliteStore;
+use veritally_board::store::{Batch, Position, Store, StoreError, StoredHead};
+use veritally_board_api::{BoardInfo, Client, ElectionClient, Submitted};
+use veritally_crypto::ballot::EncryptedBallot;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::id::{Id, LeafIndex};
+use veritally_crypto::log::Receipt;
+use veritally_crypto::manifest::{LogIdentity, Schedule};
+use veritally_crypto::sample::{SampleElection, choose};
+use veritally_crypto::signature::SigningSecret;
+
+pub const NAME: &str = "board.example";
+pub const TOKEN: &str = "a-token-that-nobody-guesses";
+
+pub fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// A clock that stands until it is moved.
+pub struct ManualClock(pub AtomicU64);
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What a [`FaultyStore`] does with the next appends.
+#[derive(Default)]
+pub struct Faults {
+    /// So many appends fail, and store nothing.
+    pub fail_before: AtomicUsize,
+    /// So many appends fail after they were committed.
+    pub fail_after: AtomicUsize,
+    /// So many heads can't be read.
+    pub fail_head: AtomicUsize,
+    /// Appends wait while this has no permits.
+    pub gate: Option<Semaphore>,
+}
+
+fn take(counter: &AtomicUsize) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+}
+
+fn broken() -> StoreError {
+    StoreError::Backend("the disk is on fire".into())
+}
+
+/// A store that fails when it is told to.
+pub struct FaultyStore {
+    pub inner: SqliteStore,
+    pub faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn create_election(&self, election: &Id, first: Batch) -> Result<(), StoreError> {
+        self.inner.create_election(election, first).await
+    }
+    async fn elections(&self) -> Result<Vec<Id>, StoreError> {
+        self.inner.elections().await
+    }
+    async fn take_epoch(&self, election: &Id) -> Result<StoredHead, StoreError> {
+        self.inner.take_epoch(election).await
+    }
+    async fn head(&self, election: &Id) -> Result<StoredHead, StoreError> {
+        if take(&self.faults.fail_head) { Err(broken()) } else { self.inner.head(election).await }
+    }
+    async fn append(&self, election: &Id, expected: Position, batch: Batch) -> Result<(), StoreError> {
+        if let Some(gate) = &self.faults.gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        if take(&self.faults.fail_before) {
+            return Err(broken());
+        }
+        self.inner.append(election, expected, batch).await?;
+        if take(&self.faults.fail_after) { Err(broken()) } else { Ok(()) }
+    }
+    async fn leaves(&self, election: &Id, range: Range<LeafIndex>) -> Result<Vec<Bytes>, StoreError> {
+        self.inner.leaves(election, range).await
+    }
+    async fn hashes(&self, election: &Id, indexes: Vec<u64>) -> Result<Vec<Hash>, StoreError> {
+        self.inner.hashes(election, indexes).await
+    }
+    async fn checkpoint_covering(&self, election: &Id, index: LeafIndex) -> Result<Option<String>, StoreError> {
+        self.inner.checkpoint_covering(election, index).await
+    }
+    async fn index_of_entry(&self, election: &Id, hash: &Hash) -> Result<Option<LeafIndex>, StoreError> {
+        self.inner.index_of_entry(election, hash).await
+    }
+    async fn indexes_of_codes(&self, election: &Id, codes: RangeInclusive<Hash>) -> Result<Vec<LeafIndex>, StoreError> {
+        self.inner.indexes_of_codes(election, codes).await
+    }
+}
+
+/// How a test's board differs from the usual.
+pub struct Setup {
+    pub limits: Limits,
+    pub server: ServerLimits,
+    pub faults: Faults,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            server: ServerLimits::default(),
+            faults: Faults::default(),
+            clock: Arc::new(veritally_board::clock::SystemClock),
+        }
+    }
+}
+
+/// A board that listens.
+pub struct TestBoard {
+    pub address: SocketAddr,
+    pub client: Client,
+    pub board: Arc<Board>,
+    pub faults: Arc<Faults>,
+    down: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl TestBoard {
+    pub async fn start(directory: &Path, setup: Setup) -> Self {
+        let faults = Arc::new(setup.faults);
+        let inner = SqliteStore::open(&directory.join("board.db")).unwrap();
+        let store = FaultyStore { inner, faults: Arc::clone(&faults) };
+        let environment = Environment {
+            store: Arc::new(store),
+            log_key: Arc::new(SigningSecret::from_seed(&[42; 32])),
+            clock: setup.clock,
+            limits: setup.limits,
+        };
+        let board = Arc::new(Board::open(environment, NAME).await.unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (down, going_down) = watch::channel(false);
+        let context = Context {
+            board: Arc::clone(&board),
+            operator_token: Arc::new(TOKEN.to_owned().into()),
+            shutdown: going_down.clone(),
+        };
+        let server = tokio::spawn(serve(listener, Plain, routes(&context), setup.server, going_down));
+        let client = Client::new(&format!("http://{address}")).unwrap().with_patience(Duration::ZERO);
+        Self { address, client, board, faults, down, server }
+    }
+
+    pub async fn stop(self) {
+        self.down.send_replace(true);
+        self.server.await.unwrap();
+        self.board.close().await;
+    }
+}
+
+/// An election whose entries go to a board.
+pub struct Running {
+    pub sample: SampleElection,
+    pub board: ElectionClient,
+    pub rng: StdRng,
+}
+
+/// The manifest of the sample, made for this board; nothing is sent.
+pub fn sample_for(info: &BoardInfo, now_ms: u64, seed: u64) -> SampleElection {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let edit = |manifest: &mut veritally_crypto::manifest::Manifest| {
+        manifest.log = LogIdentity { key: info.log_key, origin: info.origin(&manifest.election) };
+        manifest.schedule = Schedule { opens_at_ms: now_ms - 1_000, closes_at_ms: now_ms + 3_600_000 };
+    };
+    let mut sample = SampleElection::start((2, 3), edit, &mut rng).unwrap();
+    sample.time_ms = now_ms;
+    sample
+}
+
+impl Running {
+    /// Creates the sample election on a board and opens it.
+    pub async fn open(client: &Client, voters: usize, now_ms: u64) -> Self {
+        let info = client.board_info().await.unwrap();
+        let mut sample = sample_for(&info, now_ms, 1);
+        let mut rng = StdRng::seed_from_u64(2);
+        client.create_election(sample.entries[0].clone(), TOKEN).await.unwrap();
+        sample.ceremony(&mut rng).unwrap();
+        sample.roll(&vec![("all", "all", 1); voters], &mut rng).unwrap();
+        sample.open().unwrap();
+        let board = client.election(sample.state.manifest().election.clone());
+        let mut running = Self { sample, board, rng };
+        for entry in running.sample.entries.clone().into_iter().skip(1) {
+            running.post(entry).await;
+        }
+        running
+    }
+
+    pub async fn post(&mut self, entry: Vec<u8>) -> String {
+        match self.board.submit_entry(entry).await.unwrap() {
+            Submitted::Receipt { text, .. } => text,
+            Submitted::Pending { .. } => panic!("pending"),
+        }
+    }
+
+    /// A voter's next ballot, made and noted by the sample, but not sent.
+    pub fn ballot(&mut self, voter: usize, choice: &str) -> EncryptedBallot {
+        let answers = choose("chair", &[choice], false).unwrap();
+        let ballot = self.sample.ballot(voter, &answers, &mut self.rng).unwrap();
+        self.sample.submit(ballot.clone(), &mut self.rng).unwrap();
+        ballot
+    }
+
+    pub fn verify(&self, ballot: &EncryptedBallot, receipt: &str) -> LeafIndex {
+        let log = &self.sample.state.manifest().log;
+        Receipt::parse(receipt).unwrap().verify(ballot.bytes(), &log.origin, &log.key).unwrap().0
+    }
+}
+
+/// Waits until the board has nothing more to append by itself.
+pub async fn settled(board: &ElectionClient) {
+    let mut head = board.status().await.unwrap().head;
+    loop {
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        let now = board.status().await.unwrap().head;
+        if now == head {
+            return;
+        }
+        head = now;
+    }
+}
+
+pub fn receipt(submitted: Submitted) -> (String, bool) {
+    match submitted {
+        Submitted::Receipt { text, new } => (text, new),
+        Submitted::Pending { .. } => panic!("pending"),
+    }
+}

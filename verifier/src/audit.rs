@@ -1,0 +1,349 @@
+//! The verification itself: entries in order, each judged by `RecordState`, each failure reported under its check.
+//!
+//! What went wrong with one entry does not stop the others from being looked at. A refused entry is left out of the
+//! state, and checks that can't be made any more because of it are called *not reached*, not *failed*.
+
+use std::collections::BTreeMap;
+
+use veritally_crypto::ballot::{BallotContext, EncryptedBallot};
+use veritally_crypto::hash::Hash;
+use veritally_crypto::id::LeafIndex;
+use veritally_crypto::leaves::{Head, Leaf, TallyHead};
+use veritally_crypto::log::tiles::{TILE_WIDTH, TileKind, TilePath};
+use veritally_crypto::manifest::Manifest;
+use veritally_crypto::record::{RecordState, Rejection};
+
+use crate::checks::log::{CheckpointFile, Listing};
+use crate::checks::rejections::check_of;
+use crate::checks::tree::Tree;
+use crate::checks::{self, Check};
+use crate::findings::{Conclusion, Findings};
+use crate::options::{Options, VerifyError};
+use crate::pipeline::{Body, Entry, Plan, Window, prepare, verify_ballots};
+use crate::progress::{Progress, Stage};
+use crate::report::{Report, Verdict};
+use crate::source::{self, MAX_ENTRIES, Source, SourceError};
+
+mod refused;
+mod results;
+
+pub(crate) use refused::{Refused, Subject};
+
+/// A verification's report, and the election's state if nothing failed.
+#[derive(Debug)]
+pub struct Verified {
+    /// The report.
+    pub report: Report,
+    /// The state after the last entry; `None` when a check failed, so that nobody builds on it.
+    pub state: Option<RecordState>,
+}
+
+/// Verifies a record and reports.
+///
+/// # Errors
+/// [`VerifyError`] when the record can't be read. A record that is wrong is no error: the report says so.
+pub fn verify(source: &dyn Source, options: &Options, progress: &dyn Progress) -> Result<Report, VerifyError> {
+    verify_record(source, options, progress).map(|verified| verified.report)
+}
+
+/// As [`verify`], and hands out the final state: what a trustee decrypts from.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify_record(source: &dyn Source, options: &Options, progress: &dyn Progress) -> Result<Verified, VerifyError> {
+    let mut threads = rayon::ThreadPoolBuilder::new();
+    if let Some(jobs) = options.jobs {
+        threads = threads.num_threads(jobs.get());
+    }
+    let threads = threads.build().map_err(|_| VerifyError::System("threads"))?;
+    let mut audit = Audit::new(source, options)?;
+    progress.begin(Stage::Verify, audit.tree_size());
+    threads.install(|| audit.run(progress))?;
+    progress.finish();
+    Ok(audit.finish())
+}
+
+/// What is remembered of entries that went by, besides what the state keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) opened_at_ms: Option<u64>,
+    pub(crate) extensions: u64,
+    pub(crate) tally_heads: u64,
+    /// Time of the closing, and the announced one.
+    pub(crate) closed_at_ms: Option<(u64, u64)>,
+    pub(crate) abandoned: Option<String>,
+    /// Ballots whose proof was looked at.
+    pub(crate) proofs: u64,
+}
+
+/// A verification under way.
+pub(crate) struct Audit<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) options: &'a Options,
+    pub(crate) checkpoint: CheckpointFile,
+    pub(crate) listing: Listing,
+    /// Leaf 0 as it was found, even if it breaks rules.
+    pub(crate) manifest: Option<Box<Manifest>>,
+    pub(crate) fingerprint: Option<Hash>,
+    pub(crate) state: Option<RecordState>,
+    pub(crate) tree: Tree,
+    pub(crate) findings: Findings,
+    pub(crate) refused: Refused,
+    pub(crate) facts: Facts,
+    pub(crate) codes: checks::whole::Codes,
+    /// Where each entry stands in its bundle.
+    offsets: Vec<u32>,
+    /// The first failure after which something could not be looked at.
+    obstacle: Option<(Check, Option<LeafIndex>)>,
+}
+
+impl<'a> Audit<'a> {
+    fn new(source: &'a dyn Source, options: &'a Options) -> Result<Self, VerifyError> {
+        let mut findings = Findings::default();
+        let checkpoint = CheckpointFile::read(source, &mut findings)?;
+        let listing = Listing::read(source, checkpoint.tree_size())?;
+        let obstacle = checkpoint.head().is_none().then_some((Check::Checkpoint, None));
+        Ok(Self {
+            source,
+            options,
+            checkpoint,
+            listing,
+            manifest: None,
+            fingerprint: None,
+            state: None,
+            tree: Tree::default(),
+            findings,
+            refused: Refused::default(),
+            facts: Facts::default(),
+            codes: checks::whole::Codes::default(),
+            offsets: vec![],
+            obstacle,
+        })
+    }
+
+    pub(crate) fn tree_size(&self) -> u64 {
+        self.checkpoint.tree_size()
+    }
+
+    fn run(&mut self, progress: &dyn Progress) -> Result<(), VerifyError> {
+        let source = self.source;
+        let mut plan = Plan::new(source, self.tree_size().min(MAX_ENTRIES));
+        let mut next = plan.next()?.map(|files| prepare(source, files, None)).transpose()?;
+        while let Some(window) = next.take() {
+            let last = window.broken.is_some();
+            let files = if last { None } else { plan.next()? };
+            let context = self.state.as_ref().and_then(RecordState::ballot_context).cloned();
+            let (applied, prepared) = rayon::join(
+                || self.apply(window, progress),
+                || files.map(|files| prepare(source, files, context.as_deref())).transpose(),
+            );
+            applied?;
+            next = prepared?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, window: Window, progress: &dyn Progress) -> Result<(), VerifyError> {
+        for bundle in window.bundles {
+            checks::log::earlier_versions(self, &bundle)?;
+            self.offsets.extend(&bundle.offsets);
+            let count = bundle.entries.len() as u64;
+            let mut entries = bundle.entries.into_iter();
+            while let Some(mut entry) = entries.next() {
+                // Ballots behind the opening in the same window were read when there was no context yet.
+                if let (Body::Ballot(_), Some(context)) = (&entry.body, self.context()) {
+                    verify_ballots(std::iter::once(&mut entry).chain(entries.as_mut_slice()), &context)?;
+                }
+                self.entry(entry)?;
+            }
+            progress.advance(count);
+        }
+        if let Some((path, problem)) = window.broken {
+            let entry = self.tree.size();
+            self.findings.fail(Check::Root, entry, format!("the file {path}, which holds it, {problem}."));
+            self.obstruct(Check::Root, entry);
+        }
+        Ok(())
+    }
+
+    fn context(&self) -> Option<std::sync::Arc<BallotContext>> {
+        self.state.as_ref()?.ballot_context().cloned()
+    }
+
+    fn entry(&mut self, entry: Entry) -> Result<(), VerifyError> {
+        let index = entry.index;
+        for tile in self.tree.push(entry.leaf_hash) {
+            checks::log::compare_tile(self, &tile)?;
+        }
+        if index == 0 {
+            checks::election::start(self, entry.body);
+            return Ok(());
+        }
+        match entry.body {
+            Body::Leaf(leaf, bytes) => self.leaf(index, &leaf, &bytes),
+            Body::Verified(ballot) => {
+                self.facts.proofs += 1;
+                checks::ballots::good(self, index, &ballot)?;
+            }
+            Body::BadBallot(ballot, error) => {
+                self.facts.proofs += 1;
+                checks::ballots::bad(self, index, ballot, error)?;
+            }
+            Body::Ballot(ballot) => checks::ballots::out_of_phase(self, index, &ballot),
+            Body::Malformed(error, bytes) => checks::entries::malformed(self, index, &error, &bytes),
+            Body::Taken => {}
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8]) {
+        let Some(state) = &mut self.state else { return };
+        let announced = state.closes_at_ms();
+        // After a refusal the state has fewer entries than the log: the position is compared here instead.
+        let moved = match leaf {
+            Leaf::TallyHead(head) if self.refused.any() => {
+                let of_state = state.head().tree_size;
+                let tree_size = if head.tree_size == index { of_state } else { of_state + 1 };
+                Some(Leaf::TallyHead(TallyHead { tree_size, ..head.clone() }))
+            }
+            _ => None,
+        };
+        match state.apply(moved.as_ref().unwrap_or(leaf), bytes) {
+            Ok(()) => self.applied(index, leaf, announced),
+            Err(rejection) => self.refuse(index, Subject::of(leaf), Some(leaf), &rejection, ""),
+        }
+    }
+
+    fn applied(&mut self, index: LeafIndex, leaf: &Leaf, announced: u64) {
+        let facts = &mut self.facts;
+        match leaf {
+            Leaf::Opening(opening) => facts.opened_at_ms = Some(opening.time_ms),
+            Leaf::Extension(_) => facts.extensions += 1,
+            Leaf::TallyHead(_) => facts.tally_heads += 1,
+            Leaf::Abandonment(abandonment) => facts.abandoned = Some(abandonment.reason.clone()),
+            Leaf::Closing(closing) => {
+                facts.closed_at_ms = Some((closing.time_ms, announced));
+                self.refused.closed();
+                checks::tally::closing_head(self, index);
+            }
+            Leaf::DecryptionShare(_) | Leaf::Part(_) => checks::decryption::evidence(self),
+            _ => {}
+        }
+    }
+
+    /// Whether all entries that the checkpoint speaks of went by.
+    pub(crate) fn complete(&self) -> bool {
+        self.checkpoint.head().is_some_and(|head| head.tree_size == self.tree.size())
+    }
+
+    /// The head of the log so far, by this verifier's own tree.
+    pub(crate) fn own_head(&self) -> Head {
+        Head { root: self.tree.root(), tree_size: self.tree.size() }
+    }
+
+    /// An entry is refused: it fails its check, or can't be checked because of one that failed before. `about` says
+    /// which thing of several the sentence is about.
+    pub(crate) fn refuse(
+        &mut self,
+        index: LeafIndex,
+        subject: Subject,
+        leaf: Option<&Leaf>,
+        rejection: &Rejection,
+        about: &str,
+    ) {
+        let Some(state) = &self.state else { return };
+        let check = check_of(rejection, leaf, state);
+        if self.refused.explains(rejection, subject, state) {
+            let reason = self.because();
+            self.findings.hinder(check, reason.clone());
+            // The state looks at phases first, so the signature was not looked at.
+            if !matches!(subject, Subject::Ballot(_) | Subject::TallyHead) {
+                self.findings.hinder(Check::Signatures, reason);
+            }
+        } else {
+            self.findings.fail(check, index, format!("{about}{rejection}."));
+            self.obstruct(check, index);
+        }
+        self.refused.add(index, subject);
+    }
+
+    /// From here on something can't be looked at.
+    pub(crate) fn obstruct(&mut self, check: Check, entry: impl Into<Option<LeafIndex>>) {
+        self.obstacle.get_or_insert((check, entry.into()));
+    }
+
+    /// Why something could not be looked at.
+    fn because(&self) -> String {
+        match self.obstacle {
+            Some((check, Some(entry))) => {
+                format!("Could not be checked to the end, because of {check} ({}), entry {entry}.", check.name())
+            }
+            Some((check, None)) => format!("Could not be checked, because of {check} ({}).", check.name()),
+            None => "Could not be checked.".into(),
+        }
+    }
+
+    /// What to say at the end of a check that needs the election to have come to some point.
+    pub(crate) fn reached(&self, reached: bool, holds: impl Into<String>, not_yet: impl Into<String>) -> Conclusion {
+        match (reached, self.obstacle) {
+            (true, _) => Conclusion::Holds(holds.into()),
+            (false, Some(_)) => Conclusion::NotReached(self.because()),
+            (false, None) => Conclusion::NotApplicable(not_yet.into()),
+        }
+    }
+
+    /// The bytes of an entry that went by, read again from the source.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the file can't be read.
+    pub(crate) fn read_again(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        let offset = usize::try_from(index).ok().and_then(|i| self.offsets.get(i)).copied();
+        let (bundle, size) = (index / TILE_WIDTH, self.tree_size());
+        let width = (size - bundle * TILE_WIDTH).min(TILE_WIDTH);
+        let (Some(offset), Ok(tile)) = (offset, TilePath::new(TileKind::Entries, bundle, width)) else {
+            return Ok(None);
+        };
+        let Some((found, _)) = source::locate(self.source, tile)? else { return Ok(None) };
+        let (path, offset) = (found.to_string(), u64::from(offset));
+        let length = self.source.read_at(&path, offset, 2)?.and_then(|bytes| bytes.try_into().ok());
+        let Some(length) = length.map(u16::from_be_bytes) else { return Ok(None) };
+        self.source.read_at(&path, offset + 2, usize::from(length))
+    }
+
+    /// The entry of the ballot that this one takes the place of.
+    pub(crate) fn superseded(&self, ballot: &EncryptedBallot) -> Result<Option<Vec<u8>>, SourceError> {
+        let of_state = self.state.as_ref().and_then(|state| state.superseded(ballot));
+        match of_state {
+            Some(index) => self.read_again(self.refused.position(index)),
+            None => Ok(None),
+        }
+    }
+
+    fn finish(mut self) -> Verified {
+        let mut conclusions = BTreeMap::new();
+        conclusions.extend(checks::election::conclude(&mut self));
+        conclusions.extend(checks::log::conclude(&mut self));
+        conclusions.extend(checks::entries::conclude(&self));
+        conclusions.extend(checks::trustees::conclude(&mut self));
+        conclusions.extend(checks::roll::conclude(&self));
+        conclusions.extend(checks::schedule::conclude(&self));
+        conclusions.extend(checks::ballots::conclude(&self));
+        conclusions.extend(checks::tally::conclude(&self));
+        conclusions.extend(checks::decryption::conclude(&mut self));
+        conclusions.extend(checks::whole::conclude(&mut self));
+        let mut report = Report::new(self.fingerprint, self.tree_size());
+        if let Some(state) = &self.state {
+            results::fill(&mut report, state);
+        }
+        if self.findings.any_failure() {
+            report.verdict = Verdict::Fail;
+        }
+        for &check in Check::ALL {
+            let nothing = Conclusion::NotReached(self.because());
+            let conclusion = conclusions.remove(&check).unwrap_or(nothing);
+            report.checks.push(self.findings.close(check, conclusion));
+        }
+        let state = self.state.take().filter(|_| report.passed());
+        Verified { report, state }
+    }
+}

@@ -1,0 +1,183 @@
+//! Entries that were refused, and what follows from them: so that one cheat is reported once, under its own check, and
+//! what merely could not be looked at any more is called so.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::Deserialize;
+use veritally_crypto::ceremony::CeremonyError;
+use veritally_crypto::credential::CredentialKey;
+use veritally_crypto::group::EncodedPoint;
+use veritally_crypto::id::{LeafIndex, TrusteeId};
+use veritally_crypto::leaves::Leaf;
+use veritally_crypto::record::{Phase, RecordState, Rejection};
+
+/// What an entry is about, even if it can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Ceremony,
+    Part(TrusteeId),
+    Roll,
+    Opening,
+    Ballot(CredentialKey),
+    TallyHead,
+    Closing,
+    Agreement,
+    Share,
+    /// Nothing that others build on.
+    Other,
+    /// Could be anything.
+    Unknown,
+}
+
+impl Subject {
+    pub(crate) fn of(leaf: &Leaf) -> Self {
+        match leaf {
+            Leaf::Commit(_) | Leaf::Reveal(_) | Leaf::Shares(_) | Leaf::Confirm(_) | Leaf::Rehearsal(_) => {
+                Self::Ceremony
+            }
+            Leaf::Part(part) => Self::Part(part.trustee),
+            Leaf::RollPart(_) | Leaf::Roll(_) => Self::Roll,
+            Leaf::Opening(_) => Self::Opening,
+            Leaf::Ballot(ballot) => Self::Ballot(CredentialKey(ballot.credential)),
+            Leaf::TallyHead(_) => Self::TallyHead,
+            Leaf::Closing(_) => Self::Closing,
+            Leaf::Agreement(_) => Self::Agreement,
+            Leaf::DecryptionShare(_) => Self::Share,
+            Leaf::Manifest(_) | Leaf::Extension(_) | Leaf::Result(_) | Leaf::Abandonment(_) => Self::Other,
+        }
+    }
+
+    /// Of an entry that is not canonical: by what it says, as far as it can be read.
+    pub(crate) fn of_malformed(bytes: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Peek {
+            #[serde(rename = "type")]
+            tag: String,
+            credential: Option<EncodedPoint>,
+        }
+        let Ok(peek) = serde_json::from_slice::<Peek>(bytes) else { return Self::Unknown };
+        match (peek.tag.as_str(), peek.credential) {
+            ("ballot/v1", Some(credential)) => Self::Ballot(CredentialKey(credential)),
+            ("tally-head/v1", _) => Self::TallyHead,
+            ("roll-part/v1" | "roll/v1", _) => Self::Roll,
+            ("opening/v1", _) => Self::Opening,
+            ("closing/v1", _) => Self::Closing,
+            ("agreement/v1", _) => Self::Agreement,
+            ("decryption-share/v1", _) => Self::Share,
+            ("manifest/v1" | "extension/v1" | "result/v1" | "abandonment/v1", _) => Self::Other,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What was refused so far.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    /// For each refused entry, ascending, how many entries the state had taken when it came.
+    taken_before: Vec<LeafIndex>,
+    unknown: bool,
+    ceremony: bool,
+    parts: BTreeSet<TrusteeId>,
+    roll: bool,
+    opening: bool,
+    ballots: HashSet<CredentialKey>,
+    tally_head: bool,
+    closing: bool,
+    agreement: bool,
+    share: bool,
+    /// Entries were refused before the closing, so the state's closing head is not the log's.
+    closing_head_differs: bool,
+}
+
+impl Refused {
+    pub(crate) fn add(&mut self, index: LeafIndex, subject: Subject) {
+        self.taken_before.push(index.saturating_sub(self.taken_before.len() as u64));
+        match subject {
+            Subject::Ceremony => self.ceremony = true,
+            Subject::Part(trustee) => {
+                self.parts.insert(trustee);
+                (self.ceremony, self.share) = (true, true);
+            }
+            Subject::Roll => self.roll = true,
+            Subject::Opening => self.opening = true,
+            Subject::Ballot(credential) => {
+                self.ballots.insert(credential);
+            }
+            Subject::TallyHead => self.tally_head = true,
+            Subject::Closing => self.closing = true,
+            Subject::Agreement => self.agreement = true,
+            Subject::Share => self.share = true,
+            Subject::Other => {}
+            Subject::Unknown => self.unknown = true,
+        }
+    }
+
+    pub(crate) fn any(&self) -> bool {
+        !self.taken_before.is_empty()
+    }
+
+    /// The closing entry was applied.
+    pub(crate) fn closed(&mut self) {
+        self.closing_head_differs = self.any();
+    }
+
+    pub(crate) fn closing_head_differs(&self) -> bool {
+        self.closing_head_differs
+    }
+
+    /// Where the state's entry number `of_state` stands in the log: the state counts only what it took.
+    pub(crate) fn position(&self, of_state: LeafIndex) -> LeafIndex {
+        of_state + self.taken_before.partition_point(|taken| *taken <= of_state) as u64
+    }
+
+    /// Whether a refusal follows from an earlier one, rather than from the entry itself.
+    pub(crate) fn explains(&self, rejection: &Rejection, subject: Subject, state: &RecordState) -> bool {
+        let unknown = self.unknown;
+        match rejection {
+            Rejection::Phase { phase, .. } => match phase {
+                Phase::Setup => self.opening || unknown,
+                Phase::Open => self.closing || unknown,
+                Phase::Closed => self.agreement || unknown,
+                Phase::Agreed => self.share || unknown,
+                Phase::Decrypted | Phase::Published | Phase::Abandoned => false,
+            },
+            Rejection::Ceremony(
+                CeremonyError::WrongPhase { .. }
+                | CeremonyError::CommitsHash { .. }
+                | CeremonyError::CeremonyHash { .. }
+                | CeremonyError::NotYet { .. },
+            ) => self.ceremony || unknown,
+            Rejection::Part { trustee, .. } => self.parts.contains(trustee) || unknown,
+            Rejection::RollPart { .. } | Rejection::Roll(_) => self.roll || unknown,
+            Rejection::Opening(_) => {
+                let keys = state.ceremony().keys().is_none() && (self.ceremony || unknown);
+                keys || state.roll_hash().is_none() && (self.roll || unknown)
+            }
+            Rejection::Counter { .. } | Rejection::Previous { .. } => match subject {
+                Subject::Ballot(credential) => self.ballots.contains(&credential) || unknown,
+                _ => false,
+            },
+            Rejection::TallyHead(_) => !self.ballots.is_empty() || unknown,
+            Rejection::Closing(_) => state.tally_head_due() && (self.tally_head || unknown),
+            Rejection::AgreementHead { .. } | Rejection::ShareHead { .. } => self.closing_head_differs,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_the_state_are_found_in_the_log() {
+        let mut refused = Refused::default();
+        assert_eq!(refused.position(5), 5);
+        for index in [2, 3, 7] {
+            refused.add(index, Subject::Other);
+        }
+        // The log's entries 0 1 4 5 6 8 9 are the state's 0 1 2 3 4 5 6.
+        let found: Vec<_> = (0..7).map(|i| refused.position(i)).collect();
+        assert_eq!(found, [0, 1, 4, 5, 6, 8, 9]);
+    }
+}

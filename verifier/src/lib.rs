@@ -1,0 +1,39 @@
+//! The verifier: checks everything that an election published, and says in plain words what it found.
+//!
+//! It reads an election's record (a folder, a tar file, or a board's address), replays it entry by entry and reports on
+//! the numbered checks V1…V29 of `specs/verification.md`. It trusts nobody: every file is bounded in size before it is
+//! read, nothing is taken from a board but bytes, and every failure is named with the entry that shows it.
+//!
+//! It must never depend on server code. It replays the protocol with `veritally-crypto`'s
+//! [`RecordState`](veritally_crypto::record::RecordState), the judge that board and trustees use too; the log's tree is
+//! recomputed with another implementation (`ct-merkle`), and a program in another language is `specs/`' business.
+//!
+//! Where to start reading:
+//!
+//! - [`verify`] and [`verify_record`]: the whole verification as one call.
+//! - [`checks`]: the numbers and names of all checks; its submodules, one for each group.
+//! - [`report`]: what comes out; [`terminal`] prints it.
+//! - [`source`]: where records come from.
+//!
+//! Records are streamed: a window of entries is read, parsed and its ballots verified on all cores, while the window
+//! before is applied in order. Memory is what `RecordState` keeps (about 150 bytes a voter), 20 bytes a ballot for
+//! confirmation codes and positions, and two windows.
+
+mod audit;
+pub mod checks;
+mod findings;
+mod options;
+mod pipeline;
+pub mod progress;
+pub mod report;
+#[cfg(feature = "sample-record")]
+pub mod sample;
+pub mod source;
+pub mod terminal;
+mod words;
+
+pub use audit::{Verified, verify, verify_record};
+pub use options::{Options, VerifyError};
+pub use progress::{NoProgress, Progress, Stage};
+pub use report::Report;
+pub use source::Source;

@@ -1,0 +1,135 @@
+//! The report as a person reads it in a terminal.
+
+use std::fmt::Write as _;
+
+use crate::report::{ContestReport, Report, Status, Verdict};
+
+/// Width to which messages are wrapped.
+const WIDTH: usize = 100;
+/// Columns before a message: id, status, name.
+const INDENT: usize = 53;
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// For files and pipes.
+    Plain,
+    /// ANSI colours.
+    Coloured,
+}
+
+impl Style {
+    /// Coloured when standard output is a terminal and nobody said `NO_COLOR`.
+    #[must_use]
+    pub fn of_standard_output() -> Self {
+        use std::io::IsTerminal as _;
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        if wanted && std::io::stdout().is_terminal() { Self::Coloured } else { Self::Plain }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+
+    fn status(self, status: Status) -> String {
+        let padded = format!("{:14}", status.as_str());
+        match status {
+            Status::Pass => self.paint("32", &padded),
+            Status::Fail => self.paint("1;31", &padded),
+            Status::NotApplicable => self.paint("2", &padded),
+            Status::NotReached => self.paint("33", &padded),
+        }
+    }
+}
+
+/// What a stranger's record may not do to the terminal: control characters and direction marks become `?`.
+fn clean(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hostile(c) { '?' } else { c }).collect()
+}
+
+/// Breaks a text into lines of at most `width` characters where words allow.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let used = lines.last().map_or(0, |line| line.chars().count());
+        if used > 0 && used + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// The whole report.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String never fails.
+    let _ = write_report(&mut out, report, style);
+    out
+}
+
+fn write_report(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    writeln!(out, "fingerprint  {}", report.fingerprint)?;
+    writeln!(out, "entries      {}", report.tree_size)?;
+    writeln!(out, "ballots      {} cast, {} counted", report.ballots_cast, report.ballots_counted)?;
+    for contest in &report.contests {
+        write_contest(out, contest, style)?;
+    }
+    writeln!(out)?;
+    for check in &report.checks {
+        let mut lines = wrap(&clean(&check.message), WIDTH).into_iter();
+        let first = lines.next().unwrap_or_default();
+        writeln!(out, "{:4} {} {:33}{first}", check.id, style.status(check.status), check.name)?;
+        for line in lines {
+            writeln!(out, "{:INDENT$}{line}", "")?;
+        }
+    }
+    writeln!(out)?;
+    let failed = report.failed().join(", ");
+    match report.verdict {
+        Verdict::Pass => writeln!(out, "{}", style.paint("1;32", "PASS: no check failed.")),
+        Verdict::Fail => writeln!(out, "{}", style.paint("1;31", &format!("FAIL: {failed}."))),
+    }
+}
+
+fn write_contest(out: &mut String, contest: &ContestReport, style: Style) -> std::fmt::Result {
+    writeln!(out, "\n{} ({})", style.paint("1", &clean(&contest.name)), contest.method)?;
+    for selection in &contest.selections {
+        let count = selection.count.map_or("withheld".into(), |count| count.to_string());
+        let mark = if contest.winners.contains(&selection.id) { "*" } else { " " };
+        writeln!(out, " {mark}{count:>12}  {}", clean(&selection.name))?;
+    }
+    if let Some(blank) = contest.blank {
+        writeln!(out, "  {blank:>12}  (blank)")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_wrapped_at_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), [""]);
+        assert_eq!(wrap("overlong words stay", 4), ["overlong", "words", "stay"]);
+    }
+
+    #[test]
+    fn a_hostile_name_can_not_drive_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\u{202e}c"), "a?[2Jb?c");
+    }
+}

@@ -1,0 +1,39 @@
+//! Code and specs/ have the same checks and entry types.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use veritally_verifier::checks::Check;
+
+const VERIFICATION: &str = include_str!("../../specs/verification.md");
+const ALTERED: [&str; 6] = [
+    include_str!("altered/main.rs"),
+    include_str!("altered/log.rs"),
+    include_str!("altered/setup.rs"),
+    include_str!("altered/ballots.rs"),
+    include_str!("altered/tally.rs"),
+    include_str!("altered/decryption.rs"),
+];
+
+#[test]
+fn ids_and_names_of_checks_are_those_of_the_spec() {
+    let headings = VERIFICATION.lines().filter_map(|line| line.strip_prefix("### "));
+    let expected: Vec<_> = Check::ALL.iter().map(|check| format!("{} {}", check.id(), check.name())).collect();
+    assert_eq!(headings.collect::<Vec<_>>(), expected);
+    let numbers: Vec<_> = (1..=Check::ALL.len()).map(|n| format!("V{n}")).collect();
+    assert_eq!(Check::ALL.iter().map(|check| check.id()).collect::<Vec<_>>(), numbers);
+}
+
+#[test]
+fn the_spec_has_every_meaning_word_by_word() {
+    let flowing = VERIFICATION.split_whitespace().collect::<Vec<_>>().join(" ");
+    for check in Check::ALL {
+        assert!(flowing.contains(check.meaning()), "{}: {}", check.id(), check.meaning());
+    }
+}
+
+#[test]
+fn every_check_has_a_record_that_fails_there() {
+    for check in Check::ALL.iter().filter(|check| check.id() != "V28") {
+        let test = format!("fn {}_", check.id().to_lowercase());
+        assert!(ALTERED.iter().any(|file| file.contains(&test)), "no test {test}…");
+    }
+}

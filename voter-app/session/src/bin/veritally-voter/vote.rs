@@ -1,0 +1,203 @@
+//! `cast`, `spoil` and `status`.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use veritally_board_api::files;
+use veritally_crypto::ballot::{BallotOpening, ConfirmationCode};
+use veritally_crypto::manifest::text;
+use veritally_session::session::{Entered, Outgoing, Prepared, Unlocked};
+use veritally_session::{Depth, Election};
+
+use crate::answers::{AnswerArguments, show};
+use crate::code::CodeArguments;
+use crate::{Common, Place};
+
+/// `cast`.
+#[derive(clap::Args)]
+pub(crate) struct Cast {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    code: CodeArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
+    /// Read the whole log: needed when this credential cast a ballot from another device.
+    #[arg(long)]
+    full: bool,
+    /// Cast without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `spoil`.
+#[derive(clap::Args)]
+pub(crate) struct Spoil {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    code: CodeArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
+    /// Read the whole log.
+    #[arg(long)]
+    full: bool,
+    /// Open without waiting until the code is noted.
+    #[arg(long)]
+    yes: bool,
+    /// Where the opened ballot goes [default: the local state].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// `status`.
+#[derive(clap::Args)]
+pub(crate) struct StatusOf {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    code: CodeArguments,
+}
+
+async fn open(common: &Common, place: &Place, full: bool) -> anyhow::Result<Election> {
+    let depth = if full { Depth::Full } else { Depth::Opening };
+    let election = Election::open(&common.place(place)?, depth).await?;
+    let compared = if election.view().is_compared() { "as expected" } else { "NOT COMPARED with your letter" };
+    println!("election: {}", text(&election.manifest().name, language(&election)));
+    println!("fingerprint: {} ({compared})", election.fingerprint());
+    Ok(election)
+}
+
+/// The manifest's first language.
+fn language(election: &Election) -> &str {
+    election.manifest().languages.first().map_or("en", String::as_str)
+}
+
+fn show_code(code: ConfirmationCode) {
+    println!("confirmation code: {code}");
+    println!("all its bits: {}", code.0);
+}
+
+/// Fills in, encrypts, shows answers and code.
+fn prepare<'e>(unlocked: Unlocked<'e>, arguments: &AnswerArguments) -> anyhow::Result<Prepared<'e>> {
+    let answers = arguments.read(&unlocked)?;
+    let election = unlocked.election();
+    println!("your public id: {}", unlocked.credential().public_id());
+    if unlocked.ballots_cast() > 0 {
+        println!("this ballot replaces your ballot number {}", unlocked.ballots_cast());
+    }
+    let contests: Vec<_> = unlocked.contests().cloned().collect();
+    let filled = unlocked.fill(answers).map_err(|refused| refused.1)?;
+    show(&contests, filled.answers(), language(election));
+    let prepared = filled.prepare(&mut rand::rng())?;
+    show_code(prepared.code());
+    Ok(prepared)
+}
+
+/// A line from the terminal.
+fn ask(question: &str) -> anyhow::Result<String> {
+    print!("{question}");
+    std::io::stdout().flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim().to_lowercase())
+}
+
+/// Whether to cast, not to spoil.
+fn decide(yes: bool) -> anyhow::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        bail!("no terminal to ask on: give --yes to cast without asking. Nothing was sent");
+    }
+    println!("Note the code. Then cast the ballot, or spoil it to test whether this device encrypted what you see.");
+    loop {
+        match ask("[c]ast, [s]poil or [q]uit? ")?.as_str() {
+            "c" | "cast" => return Ok(true),
+            "s" | "spoil" => return Ok(false),
+            "q" | "quit" | "" => bail!("nothing was sent"),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) async fn cast(common: &Common, arguments: Cast) -> anyhow::Result<ExitCode> {
+    let election = open(common, &arguments.place, arguments.full).await?;
+    let code = arguments.code.read()?;
+    let unlocked = match election.unlock(&code)? {
+        Entered::Ready(unlocked) => unlocked,
+        Entered::Interrupted(outgoing) => {
+            println!("a ballot was stored without a receipt: it is sent again now; the new answers are not used");
+            show_code(outgoing.code());
+            return send(outgoing).await;
+        }
+    };
+    let prepared = prepare(unlocked, &arguments.answers)?;
+    if decide(arguments.yes)? {
+        return send(prepared.cast(&mut rand::rng())?).await;
+    }
+    let (unlocked, opening) = prepared.spoil();
+    write_opening(&election, &unlocked, &opening, None)?;
+    println!("cast a ballot with the same command; it will have another code");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn send(outgoing: Outgoing<'_>) -> anyhow::Result<ExitCode> {
+    let recorded = outgoing.send().await.map_err(|unsent| unsent.into_error())?;
+    println!("cast: entry {} of a log of {} entries", recorded.index(), recorded.checkpoint().tree_size);
+    println!("the receipt holds and is stored; anybody can look the code up, and `veritally-voter check` checks again");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn spoil(common: &Common, arguments: Spoil) -> anyhow::Result<ExitCode> {
+    let election = open(common, &arguments.place, arguments.full).await?;
+    let code = arguments.code.read()?;
+    let unlocked = match election.unlock(&code)? {
+        Entered::Ready(unlocked) => unlocked,
+        Entered::Interrupted(_) => {
+            bail!("a stored ballot has no receipt yet: send it first with `veritally-voter cast`")
+        }
+    };
+    let prepared = prepare(unlocked, &arguments.answers)?;
+    if !arguments.yes && std::io::stdin().is_terminal() {
+        ask("Note the code, then press Enter to open the ballot. ")?;
+    }
+    let (unlocked, opening) = prepared.spoil();
+    write_opening(&election, &unlocked, &opening, arguments.out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_opening(
+    election: &Election,
+    unlocked: &Unlocked<'_>,
+    opening: &BallotOpening,
+    out: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let path = match out {
+        Some(path) => {
+            files::write_secret(&path, &serde_json::to_vec_pretty(opening)?)?;
+            path
+        }
+        None => election.view().store().credential(unlocked.credential()).save_opening(opening)?,
+    };
+    println!("spoiled: the opened ballot is in {}", path.display());
+    println!("check it on another device: veritally-voter check-spoiled FILE --link LINK --code {}", opening.code);
+    Ok(())
+}
+
+pub(crate) async fn status(common: &Common, arguments: StatusOf) -> anyhow::Result<ExitCode> {
+    let election = open(common, &arguments.place, true).await?;
+    let code = arguments.code.read()?;
+    let Some(voter) = election.voter(&code) else { bail!("this credential code is not on the election's roll") };
+    println!("phase: {}", election.state().phase());
+    println!("public id: {}", voter.credential.public_id());
+    println!("weight: {}", voter.class.weight);
+    println!("ballots in the log: {}", voter.counter);
+    if voter.counter > 0 {
+        println!("the last one, which counts: entry {}, SHA-256 {}", voter.last_index, voter.last_hash);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,229 @@
+//! The states of a voter's session. Each consumes the one before, so that a wrong order does not compile:
+//!
+//! ```text
+//! Election ─unlock─▶ Unlocked ─fill─▶ Filled ─prepare─▶ Prepared ─cast─▶ Outgoing ─send─▶ Recorded
+//!             │         ▲  ▲◀─────change─────┘             │                ▲  └─(failed)─┘   │
+//!             │         │  └──────────────────────────spoil┘                │                 │
+//!             │         └───────────────────────────again───────────────────┼─────────────────┘
+//!             └─(a ballot is stored whose answer never came)────────────────┘
+//! ```
+//!
+//! ⚠ A ballot's bytes are stored before they are sent, so that a retry sends the same bytes and never a second ballot.
+//! The seed is erased by [`Prepared::cast`], which is also what makes the proof; [`Prepared::spoil`] opens it instead.
+
+use rand::CryptoRng;
+use veritally_crypto::ballot::{BallotError, BallotOpening, ConfirmationCode, PreparedBallot};
+use veritally_crypto::contests::Answers;
+use veritally_crypto::credential::{Credential, CredentialCode, CredentialKey};
+use veritally_crypto::hash::Hash;
+use veritally_crypto::manifest::{BallotStyle, Contest};
+use veritally_crypto::record::VoterRecord;
+use veritally_crypto::tally::VoterClass;
+
+use crate::SessionError;
+use crate::election::{Depth, Election};
+use crate::store::{CredentialStore, StoredBallot};
+
+mod sending;
+mod spoiled;
+
+pub use sending::{Outgoing, Recorded, Unsent};
+pub(crate) use sending::{submit, verify_receipt};
+pub use spoiled::{SpoiledError, check_spoiled};
+
+/// What unlocking leads to.
+#[derive(Debug)]
+pub enum Entered<'e> {
+    /// A ballot can be filled in.
+    Ready(Unlocked<'e>),
+    /// A ballot was stored, and no receipt for it: it goes out first, with the same bytes.
+    Interrupted(Outgoing<'e>),
+}
+
+/// The credential is known and on the roll.
+#[derive(Debug)]
+pub struct Unlocked<'e> {
+    election: &'e Election,
+    credential: Credential,
+    class: VoterClass,
+    style: &'e BallotStyle,
+    store: CredentialStore,
+    /// Of its last ballot; 0 for none.
+    counter: u64,
+    /// SHA-256 of its last ballot; zeros for none.
+    previous: Hash,
+}
+
+impl Election {
+    /// Enters with a credential code.
+    ///
+    /// What the credential cast before is taken from the whole log if that was read, else from the local state.
+    ///
+    /// # Errors
+    /// [`SessionError::NotOnRoll`]; [`SessionError::Removed`] when a ballot is gone; the local state's errors.
+    pub fn unlock(&self, code: &CredentialCode) -> Result<Entered<'_>, SessionError> {
+        let credential = code.credential(&self.fingerprint());
+        let key = credential.public();
+        let voter = self.state().voter(key).ok_or(SessionError::NotOnRoll)?;
+        let class = voter.class;
+        // The roll's styles were looked up in the manifest when it was applied.
+        let style = self.manifest().ballot_styles.get(class.style).ok_or(SessionError::NotOnRoll)?;
+        let store = self.view().store().credential(key);
+        let stored = store.ballots()?;
+        let (recorded, pending): (Vec<_>, Vec<_>) = stored.into_iter().partition(|one| one.receipt.is_some());
+        let (counter, previous) = last_ballot(self.depth(), voter, recorded.last())?;
+        let mut unlocked = Unlocked { election: self, credential, class, style, store, counter, previous };
+        match pending.into_iter().next() {
+            None => Ok(Entered::Ready(unlocked)),
+            Some(StoredBallot { ballot, .. }) => {
+                (unlocked.counter, unlocked.previous) = (ballot.leaf().counter - 1, ballot.leaf().previous);
+                Ok(Entered::Interrupted(Outgoing::new(unlocked, ballot)))
+            }
+        }
+    }
+
+    /// What the log says of a credential; only after the whole log was read does that include its ballots.
+    #[must_use]
+    pub fn voter(&self, code: &CredentialCode) -> Option<&VoterRecord> {
+        self.state().voter(code.credential(&self.fingerprint()).public())
+    }
+}
+
+/// Counter and hash of a credential's last ballot.
+fn last_ballot(
+    depth: Depth,
+    voter: &VoterRecord,
+    recorded: Option<&StoredBallot>,
+) -> Result<(u64, Hash), SessionError> {
+    let known = recorded.map(|one| (one.ballot.leaf().counter, one.ballot.hash()));
+    if depth == Depth::Opening {
+        return Ok(known.unwrap_or((0, Hash::ZERO)));
+    }
+    match known {
+        // Every receipt was verified before it was stored: the log had this ballot.
+        Some((counter, hash)) if counter > voter.counter || (counter == voter.counter && hash != voter.last_hash) => {
+            Err(SessionError::Removed { receipts: counter, logged: voter.counter })
+        }
+        _ => Ok((voter.counter, voter.last_hash)),
+    }
+}
+
+impl<'e> Unlocked<'e> {
+    /// The election.
+    #[must_use]
+    pub fn election(&self) -> &'e Election {
+        self.election
+    }
+
+    /// The credential's public point.
+    #[must_use]
+    pub fn credential(&self) -> CredentialKey {
+        self.credential.public()
+    }
+
+    /// The ballot style.
+    #[must_use]
+    pub fn style(&self) -> &'e BallotStyle {
+        self.style
+    }
+
+    /// The contests to vote in, in order.
+    pub fn contests(&self) -> impl Iterator<Item = &'e Contest> + use<'e> {
+        let (contests, style) = (&self.election.manifest().contests, self.style);
+        contests.iter().filter(|contest| style.contests.contains(&contest.id))
+    }
+
+    /// How much the vote counts.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.class.weight
+    }
+
+    /// Ballots cast so far, as far as is known.
+    #[must_use]
+    pub fn ballots_cast(&self) -> u64 {
+        self.counter
+    }
+
+    /// Fills in the ballot. When a rule is broken the state comes back with what to change.
+    ///
+    /// # Errors
+    /// [`BallotError::Answer`].
+    pub fn fill(self, answers: Answers) -> Result<Filled<'e>, Box<(Self, BallotError)>> {
+        let manifest = self.election.manifest();
+        let encoded = match manifest.style(&self.style.id) {
+            Some((_, compiled)) => compiled.encode(&manifest.contests, &answers).map_err(BallotError::from),
+            None => Err(BallotError::UnknownStyle(self.style.id.clone())),
+        };
+        match encoded {
+            Ok(_) => Ok(Filled { unlocked: self, answers }),
+            Err(error) => Err(Box::new((self, error))),
+        }
+    }
+}
+
+/// A ballot that obeys every rule, still in the clear.
+#[derive(Debug)]
+pub struct Filled<'e> {
+    unlocked: Unlocked<'e>,
+    answers: Answers,
+}
+
+impl<'e> Filled<'e> {
+    /// What will be encrypted.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Back to the empty ballot.
+    #[must_use]
+    pub fn change(self) -> Unlocked<'e> {
+        self.unlocked
+    }
+
+    /// Encrypts.
+    ///
+    /// # Errors
+    /// [`SessionError::CastLimit`]; [`SessionError::Ballot`] should not happen.
+    pub fn prepare(self, rng: &mut impl CryptoRng) -> Result<Prepared<'e>, SessionError> {
+        let Unlocked { election, style, counter, previous, .. } = self.unlocked;
+        if counter >= election.manifest().casts_per_credential {
+            return Err(SessionError::CastLimit(counter));
+        }
+        let key = self.unlocked.credential();
+        let ballot = election.context().prepare(&style.id, &self.answers, key, counter + 1, previous, rng)?;
+        Ok(Prepared { unlocked: self.unlocked, ballot })
+    }
+}
+
+/// An encrypted ballot whose confirmation code is shown, and whose fate is not chosen yet.
+#[derive(Debug)]
+pub struct Prepared<'e> {
+    unlocked: Unlocked<'e>,
+    ballot: PreparedBallot<'e>,
+}
+
+impl<'e> Prepared<'e> {
+    /// To be noted before choosing Cast or Spoil: all 256 bits of it for a check on another device.
+    #[must_use]
+    pub fn code(&self) -> ConfirmationCode {
+        self.ballot.code()
+    }
+
+    /// Chooses Cast: makes the proof, erases the seed, and stores the ballot's bytes. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`SessionError::File`] when the bytes can't be stored; they are then not sent.
+    pub fn cast(self, rng: &mut impl CryptoRng) -> Result<Outgoing<'e>, SessionError> {
+        let ballot = self.ballot.cast(&self.unlocked.credential, rng)?;
+        self.unlocked.store.save_ballot(&ballot)?;
+        Ok(Outgoing::new(self.unlocked, ballot))
+    }
+
+    /// Chooses Spoil: opens the ballot, which can't be cast any more. The next one has a new seed.
+    #[must_use]
+    pub fn spoil(self) -> (Unlocked<'e>, BallotOpening) {
+        (self.unlocked, self.ballot.spoil())
+    }
+}

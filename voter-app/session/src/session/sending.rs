@@ -1,0 +1,177 @@
+//! From a stored ballot to a receipt.
+
+use std::time::{Duration, Instant};
+
+use veritally_board_api::{ClientError, ProblemKind, Submitted};
+use veritally_crypto::ballot::{ConfirmationCode, EncryptedBallot};
+use veritally_crypto::hash::Hash;
+use veritally_crypto::id::LeafIndex;
+use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
+use veritally_crypto::log::receipt::Receipt;
+
+use super::Unlocked;
+use crate::SessionError;
+use crate::election::View;
+
+/// A ballot with its proof, stored; perhaps sent, its receipt not yet here.
+#[derive(Debug)]
+pub struct Outgoing<'e> {
+    unlocked: Unlocked<'e>,
+    ballot: Box<EncryptedBallot>,
+}
+
+/// What became of a ballot that has no receipt.
+#[derive(Debug)]
+pub enum Unsent<'e> {
+    /// It may be in the log or not: send it again.
+    Retry(Outgoing<'e>, SessionError),
+    /// The board refused it for good; it was put aside.
+    Refused(Unlocked<'e>, SessionError),
+}
+
+impl Unsent<'_> {
+    /// Why.
+    #[must_use]
+    pub fn into_error(self) -> SessionError {
+        match self {
+            Self::Retry(_, error) | Self::Refused(_, error) => error,
+        }
+    }
+}
+
+impl<'e> Outgoing<'e> {
+    pub(super) fn new(unlocked: Unlocked<'e>, ballot: EncryptedBallot) -> Self {
+        Self { unlocked, ballot: Box::new(ballot) }
+    }
+
+    /// Its confirmation code.
+    #[must_use]
+    pub fn code(&self) -> ConfirmationCode {
+        self.ballot.confirmation_code(&self.unlocked.election.fingerprint())
+    }
+
+    /// The exact bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.ballot.bytes()
+    }
+
+    /// Sends the stored bytes, verifies and stores the receipt.
+    ///
+    /// # Errors
+    /// [`Unsent`], with the state to go on from.
+    pub async fn send(mut self) -> Result<Recorded<'e>, Box<Unsent<'e>>> {
+        match self.try_send().await {
+            Ok((index, checkpoint)) => {
+                let code = self.code();
+                (self.unlocked.counter, self.unlocked.previous) = (self.ballot.leaf().counter, self.ballot.hash());
+                Ok(Recorded { unlocked: self.unlocked, code, index, checkpoint })
+            }
+            Err(error @ (SessionError::OtherDevice | SessionError::Refused(_))) => {
+                match self.unlocked.store.set_aside(self.ballot.leaf().counter) {
+                    Ok(()) => Err(Box::new(Unsent::Refused(self.unlocked, error))),
+                    Err(file) => Err(Box::new(Unsent::Retry(self, file.into()))),
+                }
+            }
+            Err(error) => Err(Box::new(Unsent::Retry(self, error))),
+        }
+    }
+
+    async fn try_send(&self) -> Result<(LeafIndex, Checkpoint), SessionError> {
+        let view = self.unlocked.election.view();
+        let text = submit(view, &self.ballot).await?;
+        let (index, checkpoint) = verify_receipt(view, self.ballot.bytes(), &text)?;
+        self.unlocked.store.save_receipt(self.ballot.leaf().counter, &text)?;
+        // One view: the receipt's log is the one that election keys were taken from.
+        let here = view.checkpoint().checkpoint().head();
+        view.verify_consistent(&here, &checkpoint.checkpoint().head()).await?;
+        view.remember(&checkpoint)?;
+        Ok((index, checkpoint.checkpoint().clone()))
+    }
+}
+
+/// Sends a ballot's bytes until there is a receipt, which is not verified.
+pub(crate) async fn submit(view: &View, ballot: &EncryptedBallot) -> Result<String, SessionError> {
+    let submitted = view.client().submit_ballot(ballot.bytes().to_vec()).await;
+    match submitted.map_err(refusal)? {
+        Submitted::Receipt { text, .. } => Ok(text),
+        Submitted::Pending { entry } => wait_for_receipt(view, &entry).await,
+    }
+}
+
+/// How often a ballot that waits for its place in the log is asked for.
+const RECEIPT_PAUSE: Duration = Duration::from_millis(500);
+
+async fn wait_for_receipt(view: &View, entry: &Hash) -> Result<String, SessionError> {
+    let deadline = Instant::now() + view.patience();
+    loop {
+        if let Some(text) = view.client().receipt(&entry.to_string()).await? {
+            return Ok(text);
+        }
+        if Instant::now() + RECEIPT_PAUSE > deadline {
+            return Err(SessionError::StillPending);
+        }
+        tokio::time::sleep(RECEIPT_PAUSE).await;
+    }
+}
+
+/// Tells refusals for good from those that may pass.
+fn refusal(error: ClientError) -> SessionError {
+    use ProblemKind::{BallotInvalid, NotCanonical, Rejected, TooLarge, VotingEnded};
+    match error.problem() {
+        Some(problem) if matches!(problem.code.as_deref(), Some("ballot-counter" | "ballot-previous")) => {
+            SessionError::OtherDevice
+        }
+        Some(problem) if matches!(problem.kind(), Rejected | BallotInvalid | NotCanonical | TooLarge | VotingEnded) => {
+            SessionError::Refused(Box::new(problem.clone()))
+        }
+        _ => error.into(),
+    }
+}
+
+/// Verifies that a receipt is for these bytes, by this election's log.
+pub(crate) fn verify_receipt(
+    view: &View,
+    ballot: &[u8],
+    text: &str,
+) -> Result<(LeafIndex, SignedCheckpoint), SessionError> {
+    let log = &view.manifest().log;
+    let receipt = Receipt::parse(text)?;
+    let (index, _) = receipt.verify(ballot, &log.origin, &log.key)?;
+    Ok((index, SignedCheckpoint::parse(receipt.checkpoint_text(), &log.origin, &log.key)?))
+}
+
+/// The ballot is in the log: its receipt was verified and stored.
+#[derive(Debug)]
+pub struct Recorded<'e> {
+    unlocked: Unlocked<'e>,
+    code: ConfirmationCode,
+    index: LeafIndex,
+    checkpoint: Checkpoint,
+}
+
+impl<'e> Recorded<'e> {
+    /// To be looked up by anybody.
+    #[must_use]
+    pub fn code(&self) -> ConfirmationCode {
+        self.code
+    }
+
+    /// Its place in the log.
+    #[must_use]
+    pub fn index(&self) -> LeafIndex {
+        self.index
+    }
+
+    /// The signed tree that has it.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Votes again: the next ballot supersedes this one.
+    #[must_use]
+    pub fn again(self) -> Unlocked<'e> {
+        self.unlocked
+    }
+}

@@ -1,0 +1,206 @@
+//! A small board for tests: the real protocol over real HTTP, and tricks that no honest board plays.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use veritally_board_api::{Link, Problem, ProblemKind};
+use veritally_crypto::ballot::EncryptedBallot;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::log::merkle::{Frontier, InclusionProof, leaf_hash};
+use veritally_crypto::log::receipt::Receipt;
+use veritally_crypto::log::tiles::{TileKind, TilePath, encode_entries, encode_hashes};
+use veritally_crypto::log::{Checkpoint, SignedCheckpoint};
+use veritally_crypto::sample::SampleElection;
+use veritally_session::{OpenRequest, StateDirectory};
+
+/// The board's state and its tricks.
+pub struct Inner {
+    pub election: SampleElection,
+    /// Entries served in place of the logged ones.
+    pub replaced: HashMap<usize, Vec<u8>>,
+    /// Answers to ballots that get lost, after this many that arrive.
+    pub lose_answers_after: Option<usize>,
+    /// Receipts are for entry 1, whatever was sent.
+    pub wrong_receipts: bool,
+    /// Refuse ballots like this.
+    pub refuse: Option<Problem>,
+    /// Every ballot that arrived, repetitions included.
+    pub posted: Vec<Vec<u8>>,
+}
+
+pub struct Board {
+    pub inner: Arc<Mutex<Inner>>,
+    pub link: Link,
+    pub state: tempfile::TempDir,
+}
+
+impl Board {
+    /// Serves an election until the test ends.
+    pub async fn serve(election: SampleElection) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let link = format!("veritally://{address}/sample?fp={}", election.fingerprint());
+        let inner = Inner {
+            election,
+            replaced: HashMap::new(),
+            lose_answers_after: None,
+            wrong_receipts: false,
+            refuse: None,
+            posted: vec![],
+        };
+        let inner = Arc::new(Mutex::new(inner));
+        let shared = inner.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let shared = shared.clone();
+                tokio::spawn(async move { _ = connection(stream, &shared).await });
+            }
+        });
+        Self { inner, link: Link::parse(&link).unwrap(), state: tempfile::tempdir().unwrap() }
+    }
+
+    /// With this many voters, opened.
+    pub async fn open(voters: usize) -> Self {
+        Self::serve(SampleElection::open_with(voters, &mut rand::rng()).unwrap()).await
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// A request that is made once.
+    pub fn request(&self) -> OpenRequest {
+        let mut request = OpenRequest::new(self.link.clone(), StateDirectory::new(self.state.path()));
+        request.patience = Duration::ZERO;
+        request
+    }
+
+    /// The code on a voter's letter.
+    pub fn code(&self, voter: usize) -> veritally_crypto::credential::CredentialCode {
+        self.lock().election.voters[voter].code.clone()
+    }
+}
+
+async fn connection(mut stream: TcpStream, inner: &Mutex<Inner>) -> std::io::Result<()> {
+    let mut buffer = vec![];
+    loop {
+        let end = loop {
+            if let Some(at) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if stream.read_buf(&mut buffer).await? == 0 {
+                return Ok(());
+            }
+        };
+        let head = String::from_utf8(buffer.drain(..end).collect()).unwrap().to_lowercase();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        while buffer.len() < length {
+            stream.read_buf(&mut buffer).await?;
+        }
+        let body: Vec<u8> = buffer.drain(..length).collect();
+        let path = head.split(' ').nth(1).unwrap().to_owned();
+        let Some((status, kind, answer)) = inner.lock().unwrap().answer(&path, &body) else { return Ok(()) };
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", answer.len());
+        stream.write_all(&[head.as_bytes(), &answer].concat()).await?;
+    }
+}
+
+type Answer = Option<(u16, &'static str, Vec<u8>)>;
+
+fn plain(bytes: impl Into<Vec<u8>>) -> Answer {
+    Some((200, "application/octet-stream", bytes.into()))
+}
+
+fn refuse(problem: &Problem) -> Answer {
+    Some((problem.status, "application/problem+json", serde_json::to_vec(problem).unwrap()))
+}
+
+impl Inner {
+    fn entries(&self) -> Vec<Vec<u8>> {
+        let entry = |(i, bytes): (usize, &Vec<u8>)| self.replaced.get(&i).unwrap_or(bytes).clone();
+        self.election.entries.iter().enumerate().map(entry).collect()
+    }
+
+    /// The stored hashes and the frontier of what was logged.
+    fn tree(&self) -> (Frontier, Vec<Hash>) {
+        let (mut frontier, mut stored) = (Frontier::new(), vec![]);
+        for entry in &self.election.entries {
+            frontier.push_with(leaf_hash(entry), |hash| stored.push(hash));
+        }
+        (frontier, stored)
+    }
+
+    pub fn checkpoint(&self) -> SignedCheckpoint {
+        let checkpoint = Checkpoint::new("example.org/sample", &self.tree().0.head());
+        SignedCheckpoint::sign(checkpoint, &self.election.log_key).unwrap()
+    }
+
+    fn receipt(&self, index: usize) -> String {
+        let (frontier, stored) = self.tree();
+        let proof = InclusionProof::prove(index as u64, frontier.size(), &stored).unwrap();
+        Receipt::new(index as u64, proof, &self.checkpoint()).to_string()
+    }
+
+    fn answer(&mut self, path: &str, body: &[u8]) -> Answer {
+        let not_found = Problem::new(ProblemKind::NotFound, "");
+        match path.strip_prefix("/e/sample/") {
+            Some("manifest") => plain(self.entries()[0].clone()),
+            Some("checkpoint") => plain(self.checkpoint().to_string()),
+            Some("ballots") => self.ballot(body),
+            Some(tile) if tile.starts_with("tile/") => match TilePath::parse(tile).unwrap() {
+                tile if tile.is_in(self.election.entries.len() as u64) => self.tile(tile),
+                _ => refuse(&not_found),
+            },
+            _ => refuse(&not_found),
+        }
+    }
+
+    fn tile(&self, tile: TilePath) -> Answer {
+        match tile.kind() {
+            TileKind::Entries => {
+                let entries = self.entries();
+                let range = tile.range();
+                let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+                plain(encode_entries(entries[range].iter().map(Vec::as_slice)).unwrap())
+            }
+            TileKind::Hashes(_) => {
+                let stored = self.tree().1;
+                let hashes: Vec<_> =
+                    tile.stored_hashes().iter().map(|&i| stored[usize::try_from(i).unwrap()]).collect();
+                plain(encode_hashes(&hashes))
+            }
+        }
+    }
+
+    fn ballot(&mut self, body: &[u8]) -> Answer {
+        self.posted.push(body.to_vec());
+        if let Some(problem) = &self.refuse {
+            return refuse(problem);
+        }
+        let known = self.election.entries.iter().position(|entry| entry == body);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let ballot = EncryptedBallot::parse(body).unwrap();
+                if let Err(rejection) = self.election.submit(ballot, &mut rand::rng()) {
+                    return refuse(
+                        &Problem::new(ProblemKind::Rejected, rejection.to_string()).with_code(rejection.code()),
+                    );
+                }
+                self.election.entries.len() - 1
+            }
+        };
+        match &mut self.lose_answers_after {
+            Some(0) => return None,
+            Some(arriving) => *arriving -= 1,
+            None => {}
+        }
+        let receipt = self.receipt(if self.wrong_receipts { 1 } else { index });
+        Some((if known.is_some() { 200 } else { 201 }, "text/plain", receipt.into_bytes()))
+    }
+}

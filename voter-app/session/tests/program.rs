@@ -1,0 +1,128 @@
+//! `veritally-voter` itself, against a board.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod board;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use board::Board;
+
+struct Ran {
+    success: bool,
+    shown: String,
+}
+
+impl Ran {
+    /// What stands behind `label` on a line of its own.
+    fn value(&self, label: &str) -> &str {
+        self.shown
+            .lines()
+            .find_map(|line| line.strip_prefix(label))
+            .unwrap_or_else(|| panic!("no {label}: {}", self.shown))
+    }
+}
+
+fn run(board: &Board, arguments: &str, code: Option<usize>) -> Ran {
+    let arguments = arguments.replace("LINK", &board.link.to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veritally-voter"));
+    command.current_dir(board.state.path()).args(arguments.split_whitespace());
+    command.args(["--state", "state", "--patience", "0"]).env_remove("VERITALLY_CODE").stdin(Stdio::null());
+    if let Some(voter) = code {
+        command.env("VERITALLY_CODE", board.code(voter).expose_text().to_lowercase());
+    }
+    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    let shown = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    for voter in &board.lock().election.voters {
+        assert!(!shown.contains(voter.code.expose_text().as_str()), "a code was printed");
+    }
+    Ran { success: output.status.success(), shown }
+}
+
+fn secret(path: &Path, text: &str, mode: u32) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_casts_checks_and_votes_again() {
+    let board = Board::open(2).await;
+    let code = board.code(0).expose_text().to_string() + "\n";
+    secret(&board.state.path().join("code"), &code, 0o600);
+    secret(&board.state.path().join("open-code"), &code, 0o644);
+    let cast = run(&board, "cast --link LINK --choose chair=b --code-file code --yes", None);
+    assert!(cast.success, "{}", cast.shown);
+    assert_eq!(cast.value("all its bits: ").len(), 64);
+    let check = run(&board, "check", None);
+    assert!(check.success && check.shown.contains(cast.value("confirmation code: ")), "{}", check.shown);
+    assert!(run(&board, "cast --link LINK --choose chair=c --yes", Some(0)).success);
+    let status = run(&board, "status --link LINK", Some(0));
+    assert_eq!(status.value("ballots in the log: "), "2", "{}", status.shown);
+    for (arguments, reason) in [
+        ("cast --link LINK --choose chair=b --code-file open-code --yes", "chmod 600"),
+        ("cast --link LINK --choose chair=b,c --code-file code --yes", "overvote"),
+        ("cast --link LINK --choose mayor=b --code-file code --yes", "no contest mayor"),
+        ("cast --link LINK --choose b --code-file code --yes", "chair=a"),
+        ("cast --link LINK --choose chair=b --code-file code", "--yes"),
+        ("cast --link LINK --choose chair=b --yes", "no credential code"),
+    ] {
+        let refused = run(&board, arguments, None);
+        assert!(!refused.success && refused.shown.contains(reason), "{arguments}: {}", refused.shown);
+    }
+    assert_eq!(board.lock().election.state.counts().ballots_cast, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoiled_ballot_is_checked_with_all_bits_of_its_code() {
+    let board = Board::open(1).await;
+    let spoiled = run(&board, "spoil --link LINK --choose chair=d --yes --out spoiled.json", Some(0));
+    assert!(spoiled.success, "{}", spoiled.shown);
+    let bits = spoiled.value("all its bits: ").to_owned();
+    let good = run(&board, &format!("check-spoiled spoiled.json --link LINK --code {bits}"), None);
+    assert!(good.success && good.shown.contains("chair: D"), "{}", good.shown);
+    assert!(run(&board, "check-spoiled spoiled.json", None).success, "the local state knows the link");
+    let other = format!("check-spoiled spoiled.json --link LINK --code {}", "0".repeat(64));
+    assert!(!run(&board, &other, None).success);
+    let short = format!("check-spoiled spoiled.json --link LINK --code {}", spoiled.value("confirmation code: "));
+    let short = run(&board, &short, None);
+    assert!(!short.success && short.shown.contains("64 hexadecimal digits"), "{}", short.shown);
+    let path = board.state.path().join("spoiled.json");
+    let lie = std::fs::read_to_string(&path).unwrap().replace("\"d\"", "\"e\"");
+    std::fs::write(&path, lie).unwrap();
+    let lie = run(&board, "check-spoiled spoiled.json --link LINK", None);
+    assert!(!lie.success && lie.shown.contains("cheated"), "{}", lie.shown);
+    assert!(board.lock().posted.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_ballots_are_cast_from_files_and_the_totals_printed() {
+    let board = Board::open(6).await;
+    let mut codes = "id,name,code\n".to_owned();
+    for (voter, number) in board.lock().election.voters.iter().zip(1..) {
+        codes += &format!("v{number},,{}\n", voter.code.expose_text().as_str());
+    }
+    secret(&board.state.path().join("codes.csv"), &codes, 0o600);
+    std::fs::write(board.state.path().join("ballots.csv"), "count,chair\n3,b\n2,e\n1,a\n").unwrap();
+    let many = "cast-many --link LINK --ballots ballots.csv --credentials codes.csv --totals totals.json";
+    let cast = run(&board, many, None);
+    assert!(cast.success, "{}", cast.shown);
+    assert_eq!((cast.value("total chair b "), cast.value("total chair c ")), ("3", "0"));
+    let totals = std::fs::read_to_string(board.state.path().join("totals.json")).unwrap();
+    assert!(totals.contains("\"id\": \"e\"") && totals.contains("\"count\": 2"));
+    let report = |c: u64| {
+        format!(
+            r#"{{"verdict":"pass","contests":[{{"id":"chair","selections":[{{"id":"a","count":1}},
+        {{"id":"b","count":3}},{{"id":"c","count":{c}}},{{"id":"d","count":0}},{{"id":"e","count":2}}]}}]}}"#
+        )
+    };
+    for (c, equal) in [(0, true), (1, false)] {
+        std::fs::write(board.state.path().join("report.json"), report(c)).unwrap();
+        let compared = run(&board, "compare --report report.json --totals totals.json", None);
+        assert_eq!(compared.success, equal, "{}", compared.shown);
+    }
+    assert_eq!(run(&board, "describe --ballots ballots.csv --count", None).shown, "6\n");
+    let again = run(&board, many, None);
+    assert!(again.success && again.shown.contains("an earlier run had cast 6"), "{}", again.shown);
+    assert_eq!(board.lock().election.state.counts().ballots_cast, 6);
+}
