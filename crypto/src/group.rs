@@ -198,7 +198,11 @@ impl Generators {
     /// The generators for relations of up to `bits` bits.
     #[must_use]
     pub fn new(bits: usize) -> Self {
-        Self { h: generator(b"H", 0), g_0: generator(b"G", 0), g: (1..=bits as u64).map(|i| generator(b"G", i)).collect() }
+        Self {
+            h: generator(b"H", 0),
+            g_0: generator(b"G", 0),
+            g: (1..=bits as u64).map(|i| generator(b"G", i)).collect(),
+        }
     }
 }
 
@@ -207,12 +211,10 @@ impl Generators {
 pub fn lagrange_at_zero(ids: &[u64]) -> Vec<Scalar> {
     ids.iter()
         .map(|&i| {
-            let (numerator, denominator) = ids.iter().filter(|&&j| j != i).fold(
-                (Scalar::ONE, Scalar::ONE),
-                |(numerator, denominator), &j| {
+            let (numerator, denominator) =
+                ids.iter().filter(|&&j| j != i).fold((Scalar::ONE, Scalar::ONE), |(numerator, denominator), &j| {
                     (numerator * Scalar::from(j), denominator * (Scalar::from(j) - Scalar::from(i)))
-                },
-            );
+                });
             numerator * denominator.invert()
         })
         .collect()

@@ -389,9 +389,27 @@ pub struct Abandonment {
 }
 
 signed!(
-    Commit, Reveal, Shares, Confirm, Rehearsal, DecryptionShare, RollPart, Roll, Opening, Extension, Closing, Agreement,
-    ElectionResult, Abandonment
+    Commit,
+    Reveal,
+    Shares,
+    Confirm,
+    Rehearsal,
+    DecryptionShare,
+    RollPart,
+    Roll,
+    Opening,
+    Extension,
+    Closing,
+    Agreement,
+    ElectionResult,
+    Abandonment
 );
+
+/// The profile's bound on integers, where the faster reader has not checked it.
+fn integers(values: impl IntoIterator<Item = u64>) -> Result<(), CanonicalError> {
+    let large = values.into_iter().any(|value| value > canonical::MAX_INTEGER);
+    if large { Err(CanonicalError::OutsideProfile("integer from 2^53 on")) } else { Ok(()) }
+}
 
 /// Bytes of variable length in base64.
 #[derive(Clone, PartialEq, Eq)]
@@ -474,10 +492,18 @@ impl Leaf {
             SharesTag::NAME => Self::Shares(from_bytes(bytes)?),
             ConfirmTag::NAME => Self::Confirm(from_bytes(bytes)?),
             RehearsalTag::NAME => Self::Rehearsal(from_bytes(bytes)?),
-            RollPartTag::NAME => Self::RollPart(from_bytes_sorted(bytes)?),
+            RollPartTag::NAME => {
+                let part: RollPart = from_bytes_sorted(bytes)?;
+                integers(part.entries.iter().map(|entry| entry.weight).chain([part.part]))?;
+                Self::RollPart(part)
+            }
             RollTag::NAME => Self::Roll(from_bytes(bytes)?),
             OpeningTag::NAME => Self::Opening(from_bytes(bytes)?),
-            BallotTag::NAME => Self::Ballot(Box::new(from_bytes_sorted(bytes)?)),
+            BallotTag::NAME => {
+                let ballot: BallotLeaf = from_bytes_sorted(bytes)?;
+                integers([ballot.counter])?;
+                Self::Ballot(Box::new(ballot))
+            }
             TallyHeadTag::NAME => Self::TallyHead(from_bytes(bytes)?),
             ExtensionTag::NAME => Self::Extension(from_bytes(bytes)?),
             ClosingTag::NAME => Self::Closing(from_bytes(bytes)?),

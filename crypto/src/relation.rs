@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::contests::{Answers, AnswerError, ContestRows};
+use crate::contests::{AnswerError, Answers, ContestRows};
 use crate::hash::{Hash, Hasher};
 use crate::manifest::Contest;
 
@@ -51,10 +51,8 @@ impl Relation {
             terms.iter().try_fold(value.unsigned_abs(), |sum, term| sum.checked_add(term.weight.unsigned_abs()))
         };
         let rows = secret.iter().map(|t| (t.as_slice(), 0)).chain(public.iter().map(|r| (r.terms.as_slice(), r.value)));
-        let mut hasher = Hasher::new("relation")
-            .u64(bits as u64)
-            .u64(secret.len() as u64)
-            .u64((secret.len() + public.len()) as u64);
+        let mut hasher =
+            Hasher::new("relation").u64(bits as u64).u64(secret.len() as u64).u64((secret.len() + public.len()) as u64);
         for (terms, value) in rows {
             if sum(terms, value).is_none_or(|s| s >= MAX_ROW_SUM) {
                 return Err(RowTooLarge);

@@ -402,8 +402,7 @@ impl SampleElection {
     pub fn agree_to(&mut self, trustee: usize, head: Head) -> Result<(), SampleError> {
         let t = self.trustees.get(trustee).ok_or("no such trustee")?;
         let identity = SigningSecret::from_seed(&t.identity.expose_seed());
-        let agreement =
-            Agreement { head, signature: None, time_ms: self.time_ms, trustee: t.id, tag: AgreementTag };
+        let agreement = Agreement { head, signature: None, time_ms: self.time_ms, trustee: t.id, tag: AgreementTag };
         Ok(self.append_signed(agreement, &identity)?)
     }
 

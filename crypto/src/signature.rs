@@ -24,7 +24,9 @@ base64_bytes!(Signature, 64, 88);
 
 /// A signature that is missing or does not verify.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
-#[error("the signature does not verify under the manifest's key: signed by another key, for another election, or altered")]
+#[error(
+    "the signature does not verify under the manifest's key: signed by another key, for another election, or altered"
+)]
 pub struct SignatureError;
 
 /// An Ed25519 signing key; erased on drop, never printed.

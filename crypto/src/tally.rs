@@ -1,6 +1,7 @@
 //! The running encrypted tally, cells and counts: specs/protocol.md sections 4.4 and 7.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use curve25519_dalek::traits::Identity as _;
 
@@ -21,6 +22,14 @@ pub struct StyleSum {
     pub pad: RistrettoPoint,
     /// Σ weight·data, one per secret row of the style.
     pub data: Vec<RistrettoPoint>,
+    /// The encoding of both, made when it is asked for and kept until the sum changes.
+    encoded: OnceLock<(EncodedPoint, Vec<EncodedPoint>)>,
+}
+
+impl StyleSum {
+    fn encoded(&self) -> &(EncodedPoint, Vec<EncodedPoint>) {
+        self.encoded.get_or_init(|| ((&self.pad).into(), self.data.iter().map(EncodedPoint::from).collect()))
+    }
 }
 
 /// A [`StyleSum`] as it is shown: what the tally's digest covers.
@@ -71,6 +80,7 @@ impl EncryptedTally {
             ballots: 0,
             pad: RistrettoPoint::identity(),
             data: vec![RistrettoPoint::identity(); style.relation.secret.len()],
+            encoded: OnceLock::new(),
         });
         let sums = manifest.groups.iter().flat_map(|_| one_group.clone()).collect();
         Self { styles: manifest.styles().len(), sums, voters: BTreeMap::new() }
@@ -89,6 +99,7 @@ impl EncryptedTally {
     /// Adds a credential's first ballot.
     pub fn add(&mut self, ballot: &VerifiedBallot, class: VoterClass) {
         if let Some(sum) = self.sum_mut(class) {
+            sum.encoded.take();
             sum.ballots += 1;
             sum.pad += scaled(&ballot.pad, class.weight);
             for (sum, data) in sum.data.iter_mut().zip(&ballot.data) {
@@ -101,6 +112,7 @@ impl EncryptedTally {
     /// Puts a credential's later ballot in the place of the one before.
     pub fn replace(&mut self, old: &VerifiedBallot, new: &VerifiedBallot, class: VoterClass) {
         if let Some(sum) = self.sum_mut(class) {
+            sum.encoded.take();
             sum.pad += scaled(&(new.pad - old.pad), class.weight);
             for ((sum, new), old) in sum.data.iter_mut().zip(&new.data).zip(&old.data) {
                 *sum += scaled(&(new - old), class.weight);
@@ -128,8 +140,8 @@ impl EncryptedTally {
             .enumerate()
             .map(|(i, sum)| EncodedSum {
                 ballots: sum.ballots,
-                data: sum.data.iter().map(EncodedPoint::from).collect(),
-                pad: (&sum.pad).into(),
+                data: sum.encoded().1.clone(),
+                pad: sum.encoded().0,
                 group: i / self.styles.max(1),
                 style: i % self.styles.max(1),
             })
@@ -139,17 +151,20 @@ impl EncryptedTally {
     /// The digest that a tally head commits to.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        Self::digest_of(&self.encode())
+        digest(self.ballots(), self.sums.iter().map(|sum| (sum.ballots, &sum.encoded().0, sum.encoded().1.as_slice())))
     }
 
     /// The digest of sums as they are shown: what an observer recomputes.
     #[must_use]
     pub fn digest_of(sums: &[EncodedSum]) -> Hash {
         let ballots = sums.iter().map(|sum| sum.ballots).sum();
-        sums.iter()
-            .fold(Hasher::new("tally").u64(ballots), |hasher, sum| {
-                hasher.u64(sum.ballots).point(&sum.pad).u64(sum.data.len() as u64).points(&sum.data)
-            })
-            .finish()
+        digest(ballots, sums.iter().map(|sum| (sum.ballots, &sum.pad, sum.data.as_slice())))
     }
+}
+
+fn digest<'a>(ballots: u64, sums: impl Iterator<Item = (u64, &'a EncodedPoint, &'a [EncodedPoint])>) -> Hash {
+    sums.fold(Hasher::new("tally").u64(ballots), |hasher, (ballots, pad, data)| {
+        hasher.u64(ballots).point(pad).u64(data.len() as u64).points(data)
+    })
+    .finish()
 }

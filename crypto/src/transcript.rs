@@ -67,8 +67,9 @@ impl TranscriptProtocol for Transcript {
     fn nonces(&self, secrets: &[&[u8]], rng: &mut impl CryptoRng) -> Nonces {
         let mut fresh = [0; 32];
         rng.fill_bytes(&mut fresh);
-        let builder =
-            secrets.iter().fold(self.build_rng(), |builder, secret| builder.rekey_with_witness_bytes(b"secret", secret));
+        let builder = secrets
+            .iter()
+            .fold(self.build_rng(), |builder, secret| builder.rekey_with_witness_bytes(b"secret", secret));
         let nonces = Nonces(builder.finalize(&mut FreshBytes(&fresh)));
         fresh.zeroize();
         nonces

@@ -11,6 +11,9 @@ use veritally_crypto::leaves::BallotLeaf;
 use veritally_crypto::record::Rejection;
 use veritally_crypto::sample::{SampleElection, choose, id};
 
+type Edit = fn(&mut BallotLeaf);
+type BoxedEdit = Box<dyn Fn(&mut BallotLeaf)>;
+
 fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
@@ -56,7 +59,7 @@ fn each_check_names_itself_when_its_part_is_altered() {
     let context = election.state.ballot_context().unwrap().clone();
     let ballot = election.ballot(0, &choose("chair", &["a"], false).unwrap(), &mut rng).unwrap();
     // The responses enter no challenge: altering one fails the checks that use it, the lowest of which is named.
-    let cases: [(u8, fn(&mut BallotLeaf)); 5] = [
+    let cases: [(u8, Edit); 5] = [
         (1, |l| l.z_1 = add(&l.z_1)),
         (2, |l| l.z_2 = add(&l.z_2)),
         (3, |l| l.z_3 = add(&l.z_3)),
@@ -75,7 +78,7 @@ fn every_altered_member_is_refused() {
     let context = election.state.ballot_context().unwrap().clone();
     let ballot = election.ballot(0, &choose("chair", &["a"], false).unwrap(), &mut rng).unwrap();
     let other = election.voters[1].entry.credential;
-    let edits: Vec<(&str, Box<dyn Fn(&mut BallotLeaf)>)> = vec![
+    let edits: Vec<(&str, BoxedEdit)> = vec![
         ("a", Box::new(|l| l.a = shift(&l.a))),
         ("bits", Box::new(|l| l.bits = shift(&l.bits))),
         ("counter", Box::new(|l| l.counter += 1)),
@@ -146,10 +149,8 @@ fn two_wrong_ballots_whose_errors_cancel_without_weights_are_both_named() {
     // The sum of the two ballots' equations of check 2 is unchanged: z_2 + d and z_2 − d.
     let d = Scalar::from(5u8);
     let minus = |z: &EncodedScalar, d: Scalar| EncodedScalar::from(&(z.decode().unwrap() - d));
-    let wrong = vec![
-        altered(&honest[0], |l| l.z_2 = minus(&l.z_2, -d)),
-        altered(&honest[1], |l| l.z_2 = minus(&l.z_2, d)),
-    ];
+    let wrong =
+        vec![altered(&honest[0], |l| l.z_2 = minus(&l.z_2, -d)), altered(&honest[1], |l| l.z_2 = minus(&l.z_2, d))];
     for seed in 0..4 {
         // Even a generator that repeats itself does not help: the batch's bytes are part of the key.
         let verdicts = context.verify_batch(wrong.clone(), &mut self::rng(seed));
@@ -161,8 +162,7 @@ fn two_wrong_ballots_whose_errors_cancel_without_weights_are_both_named() {
 fn overvote_undervote_and_malformed_answers_are_explained() {
     let mut rng = rng(2);
     let rule = Rule::Choice(Choice { blank: true, max: 3, min: 2, seats: 2 });
-    let mut election =
-        SampleElection::start((2, 3), |m| m.contests[0].rule = rule.clone(), &mut rng).unwrap();
+    let mut election = SampleElection::start((2, 3), |m| m.contests[0].rule = rule.clone(), &mut rng).unwrap();
     election.ceremony(&mut rng).unwrap();
     election.roll(&[("all", "all", 1)], &mut rng).unwrap();
     election.open().unwrap();
@@ -186,7 +186,8 @@ fn overvote_undervote_and_malformed_answers_are_explained() {
     assert!(matches!(refused(choose("chair", &["a", "z"], false).unwrap()), AnswerError::UnknownSelection { .. }));
     assert_eq!(refused(choose("other", &["a"], false).unwrap()), AnswerError::UnknownContest(id("other").unwrap()));
     assert_eq!(refused(Default::default()), AnswerError::Missing(chair));
-    for answers in [choose("chair", &[], true), choose("chair", &["a", "e"], false), choose("chair", &["a", "b", "c"], false)]
+    for answers in
+        [choose("chair", &[], true), choose("chair", &["a", "e"], false), choose("chair", &["a", "b", "c"], false)]
     {
         election.cast(0, &answers.unwrap(), &mut self::rng(3)).unwrap();
     }
@@ -307,7 +308,7 @@ fn a_non_canonical_point_or_scalar_is_refused() {
     let (election, mut rng) = open(1);
     let context = election.state.ballot_context().unwrap();
     let ballot = election.ballot(0, &choose("chair", &["a"], false).unwrap(), &mut rng).unwrap();
-    let edits: [(&str, fn(&mut BallotLeaf)); 5] = [
+    let edits: [(&str, Edit); 5] = [
         ("pad", |l| l.pad = EncodedPoint::IDENTITY),
         ("pad", |l| l.pad = EncodedPoint([0xee; 32])),
         ("credential", |l| l.credential = EncodedPoint::IDENTITY),

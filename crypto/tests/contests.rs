@@ -109,9 +109,13 @@ fn quadratic_rows_accept_exactly_what_credits_buy() {
 
 #[test]
 fn borda_rows_accept_exactly_the_truncated_rankings() {
-    for (min, places, first_place) in
-        [(0, 3, FirstPlace::N), (1, 3, FirstPlace::N), (0, 2, FirstPlace::N), (2, 2, FirstPlace::N), (3, 3, FirstPlace::NMinusOne)]
-    {
+    for (min, places, first_place) in [
+        (0, 3, FirstPlace::N),
+        (1, 3, FirstPlace::N),
+        (0, 2, FirstPlace::N),
+        (2, 2, FirstPlace::N),
+        (3, 3, FirstPlace::NMinusOne),
+    ] {
         let rule = Rule::Borda(Borda { first_place, min, places, seats: 1 });
         let rankings = permutations(&[0, 1, 2]);
         assert_eq!(rankings.len(), 1 + 3 + 6 + 6);
@@ -231,14 +235,26 @@ fn an_election_of_every_type_with_styles_weights_and_groups_decrypts_to_the_expe
         let all: Vec<_> = m.contests.iter().map(|c| c.id.clone()).collect();
         m.ballot_styles = vec![
             BallotStyle { contests: all.clone(), id: id("long").unwrap(), name: english("Long") },
-            BallotStyle { contests: vec![all[0].clone(), all[5].clone()], id: id("short").unwrap(), name: english("Short") },
+            BallotStyle {
+                contests: vec![all[0].clone(), all[5].clone()],
+                id: id("short").unwrap(),
+                name: english("Short"),
+            },
         ];
     };
     let mut election = SampleElection::start((2, 3), edit, &mut rng).unwrap();
     election.ceremony(&mut rng).unwrap();
     let roll: Vec<(&str, &str, u64)> = vec![
-        ("long", "east", 1), ("long", "east", 1), ("long", "east", 3), ("long", "east", 3), ("short", "east", 1),
-        ("long", "west", 1), ("long", "south", 1), ("long", "south", 1), ("short", "south", 1), ("short", "south", 1),
+        ("long", "east", 1),
+        ("long", "east", 1),
+        ("long", "east", 3),
+        ("long", "east", 3),
+        ("short", "east", 1),
+        ("long", "west", 1),
+        ("long", "south", 1),
+        ("long", "south", 1),
+        ("short", "south", 1),
+        ("short", "south", 1),
     ];
     election.roll(&roll, &mut rng).unwrap();
     election.open().unwrap();

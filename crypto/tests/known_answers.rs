@@ -1,10 +1,10 @@
 //! Known answers: RFC 9496 for the group, merlin's for transcripts, RFC 8032 for signatures, RFC 8785 for canonical JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use veritally_crypto::canonical;
 use veritally_crypto::group::{EncodedPoint, GroupError, RistrettoPoint, Scalar};
 use veritally_crypto::signature::{Signature, SigningSecret, VerificationKey};
 use veritally_crypto::transcript::Transcript;
-use veritally_crypto::canonical;
 
 fn bytes32(text: &str) -> [u8; 32] {
     hex::decode(text).unwrap().try_into().unwrap()
@@ -104,9 +104,10 @@ fn ed25519_gives_the_answer_of_rfc_8032() {
 /// RFC 8785 section 3.2.2 and 3.2.3, as far as the profile goes.
 #[test]
 fn canonical_json_sorts_members_and_uses_the_shortest_escapes() {
-    let value: serde_json::Value =
-        serde_json::from_str(r#" { "b": [true, false], "a": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "a1": 5 } "#)
-            .unwrap();
+    let value: serde_json::Value = serde_json::from_str(
+        r#" { "b": [true, false], "a": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "a1": 5 } "#,
+    )
+    .unwrap();
     let text = String::from_utf8(canonical::to_bytes(&value).unwrap()).unwrap();
     assert_eq!(text, "{\"a\":\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\",\"a1\":5,\"b\":[true,false]}");
     for outside in ["null", "1.5", "-1", "9007199254740992", "{\"ä\":1}", "1e400"] {

@@ -266,9 +266,8 @@ fn a_cell_under_the_floor_is_merged_with_its_neighbour_and_never_decrypted_alone
         m.floor = 2;
     };
     // north 3 voters, middle 1 (fails → south), south 2, west 1 (fails, last → the one before)
-    let roll: Vec<_> = ["north", "north", "north", "middle", "south", "south", "west"]
-        .map(|group| ("all", group, 1))
-        .to_vec();
+    let roll: Vec<_> =
+        ["north", "north", "north", "middle", "south", "south", "west"].map(|group| ("all", group, 1)).to_vec();
     let (mut election, mut rng) = voted("abacbba", edit, &roll);
     election.finish(&mut rng).unwrap();
     assert_eq!(counts(&election), [(vec![2, 1, 0, 0, 0], 1), (vec![1, 2, 1, 0, 0], 3)]);
@@ -365,7 +364,8 @@ fn a_manifest_is_refused_with_every_reason() {
         let error = SampleElection::start((2, 3), edit, &mut rng(1)).unwrap_err();
         rejection(error).to_string()
     };
-    let cases: [(fn(&mut Manifest), &str); 14] = [
+    type Edit = fn(&mut Manifest);
+    let cases: [(Edit, &str); 14] = [
         (|m| m.quorum = 1, "need 2·quorum > trustees"),
         (|m| m.quorum = 4, "need 2·quorum > trustees"),
         (|m| m.agreement_quorum = 1, "must lie between the quorum"),
@@ -426,7 +426,14 @@ fn styles_hold_their_own_contests_and_a_ballot_of_another_style_is_refused() {
     let voter = &election.voters[0];
     let record = election.state.voter(voter.credential.public()).unwrap();
     let prepared = context
-        .prepare(&id("full").unwrap(), &both("a", &["a"], false), voter.credential.public(), 2, record.last_hash, &mut rng)
+        .prepare(
+            &id("full").unwrap(),
+            &both("a", &["a"], false),
+            voter.credential.public(),
+            2,
+            record.last_hash,
+            &mut rng,
+        )
         .unwrap();
     let ballot = prepared.cast(&voter.credential, &mut rng).unwrap();
     assert_eq!(election.submit(ballot, &mut rng).unwrap_err().code(), "ballot-style");

@@ -81,9 +81,11 @@ pub async fn run(
     let trustee = replica.trustee(store.identity().verification_key())?;
     let started = Instant::now();
     let mut waiting_since = None;
+    replica.expect(journal.seen_heads(replica.state().fingerprint()).collect::<Vec<_>>());
     loop {
-        let head = replica.update().await?;
-        journal.seen(replica.state().fingerprint(), head)?;
+        if let Some(head) = replica.update().await? {
+            journal.seen(replica.state().fingerprint(), head)?;
+        }
         let (phase, attempt) = (replica.ceremony().phase(), replica.ceremony().parameters().attempt());
         if phase == CeremonyPhase::Complete || replica.state().phase() != Phase::Setup {
             say("the key ceremony is complete: the election's keys exist, no one holds them alone");

@@ -94,8 +94,11 @@ pub enum DutyStop {
     /// Given up.
     #[error("the election was abandoned: there is nothing to decrypt")]
     Abandoned,
-    /// The dispute window.
-    #[error("the dispute window is open for {0} more seconds; run the same command again then")]
+    /// The announced end of voting or the dispute window.
+    #[error(
+        "the announced end of voting and the dispute window after it are {0} more seconds away; run the same command again \
+         then (an earlier closing is accepted with --accept-early-closing)"
+    )]
     DisputeWindow(u64),
     /// The others did not come in time.
     #[error("{given} of {needed} agreements are there; run the same command again later, nothing is lost")]
@@ -124,6 +127,8 @@ pub struct Duty<'a> {
     pub link: &'a Link,
     /// Where the copy of the record is kept.
     pub folder: &'a Path,
+    /// Whether a closing before the announced end of voting is accepted: a question for the trustees among themselves.
+    pub accept_early_closing: bool,
     /// How long to wait for closing, the dispute window and the others.
     pub patience: Duration,
     /// Shown what is agreed to; true agrees.
@@ -151,7 +156,7 @@ impl Duty<'_> {
         let mut replica = Replica::from_state(client, state);
         let trustee = replica.trustee(store.identity().verification_key())?;
         let head = replica.state().closing_head().ok_or(DutyStop::NotClosed(replica.state().phase()))?;
-        self.wait_for_dispute_window(replica.state(), started).await?;
+        self.wait_for_dispute_window(replica.state(), journal, started).await?;
         self.agree(&mut replica, store, journal, trustee, &Question { report: &report, head }).await?;
         self.wait_for_agreements(&mut replica, started).await?;
         if replica.state().decryptable().next().is_none() {
@@ -208,8 +213,17 @@ impl Duty<'_> {
         Ok((verified.report, state))
     }
 
-    async fn wait_for_dispute_window(&self, state: &RecordState, started: Instant) -> Result<(), DutyStop> {
-        let ends = state.closed_at_ms().unwrap_or(0).saturating_add(state.manifest().dispute_window_ms);
+    /// ⚠ The closing entry's own time is the administrator's word: what counts is this machine's clock when it first saw
+    /// the closing, and the announced end of voting.
+    async fn wait_for_dispute_window(
+        &self,
+        state: &RecordState,
+        journal: &mut Journal,
+        started: Instant,
+    ) -> Result<(), DutyStop> {
+        let seen = journal.first_seen_closed(state.fingerprint(), now_ms())?;
+        let announced = if self.accept_early_closing { 0 } else { state.closes_at_ms() };
+        let ends = seen.max(announced).saturating_add(state.manifest().dispute_window_ms);
         loop {
             // By this machine's own clock.
             let left = ends.saturating_sub(now_ms());
@@ -219,7 +233,7 @@ impl Duty<'_> {
             if started.elapsed() + Duration::from_millis(left) > self.patience {
                 return Err(DutyStop::DisputeWindow(left.div_ceil(1_000)));
             }
-            (self.say)(&format!("the dispute window is open for {} more seconds", left.div_ceil(1_000)));
+            (self.say)(&format!("waiting {} seconds for the announced end and the dispute window", left.div_ceil(1_000)));
             tokio::time::sleep(Duration::from_millis(left.min(10_000))).await;
         }
     }

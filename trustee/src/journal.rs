@@ -23,6 +23,13 @@ pub enum Event {
         /// The log's head then.
         head: Head,
     },
+    /// A verified log with its closing entry, for the first time: the dispute window begins.
+    Closed {
+        /// The election.
+        fingerprint: Hash,
+        /// By this machine's clock.
+        time_ms: u64,
+    },
     /// The agreement.
     Agreed {
         /// The election.
@@ -55,6 +62,15 @@ pub enum JournalError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process of the same trustee.
+    #[error("the journal {} is in use: another run of this program is under way", path.display())]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Shares without an agreement.
+    #[error("there is no agreement of this trustee to these shares' head: nothing was posted")]
+    NoAgreement,
     /// A line that this program did not write.
     #[error("line {line} of the journal {} is damaged; restore it from the backup", path.display())]
     Damaged {
@@ -96,6 +112,12 @@ impl Journal {
         let path = PathBuf::from(name);
         let io = |source| JournalError::Io { path: path.clone(), source };
         let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
+        // Two runs at once could give two agreements: the lock lasts as long as the journal is open.
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(JournalError::InUse { path }),
+            Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
+        }
         let mut events = vec![];
         let mut reader = BufReader::new(&file);
         let (mut line, mut number, mut whole) = (String::new(), 0, 0);
@@ -146,6 +168,22 @@ impl Journal {
         })
     }
 
+    /// When this trustee first saw the election closed; `now_ms` is noted if it is now.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn first_seen_closed(&mut self, fingerprint: Hash, now_ms: u64) -> Result<u64, JournalError> {
+        let seen = self.events.iter().find_map(|event| match event {
+            Event::Closed { fingerprint: f, time_ms } if *f == fingerprint => Some(*time_ms),
+            _ => None,
+        });
+        if let Some(time_ms) = seen {
+            return Ok(time_ms);
+        }
+        self.write(Event::Closed { fingerprint, time_ms: now_ms })?;
+        Ok(now_ms)
+    }
+
     /// The agreement given for an election, if any: head and exact entry.
     #[must_use]
     pub fn agreement(&self, fingerprint: Hash) -> Option<(Head, &str)> {
@@ -180,15 +218,17 @@ impl Journal {
     /// that was agreed to.
     ///
     /// # Errors
-    /// [`JournalError::OtherHead`], [`JournalError::Io`].
+    /// [`JournalError::NoAgreement`], [`JournalError::OtherHead`], [`JournalError::Io`].
     pub fn shares<E: From<JournalError>>(
         &mut self,
         fingerprint: Hash,
         head: Head,
         make: impl FnOnce() -> Result<Vec<String>, E>,
     ) -> Result<Vec<String>, E> {
-        if let Some((agreed, _)) = self.agreement(fingerprint).filter(|(agreed, _)| *agreed != head) {
-            return Err(JournalError::OtherHead { agreed, shown: head }.into());
+        match self.agreement(fingerprint) {
+            None => return Err(JournalError::NoAgreement.into()),
+            Some((agreed, _)) if agreed != head => return Err(JournalError::OtherHead { agreed, shown: head }.into()),
+            Some(_) => {}
         }
         let made = self.events.iter().find_map(|event| match event {
             Event::Shares { fingerprint: f, entries, .. } if *f == fingerprint => Some(entries.clone()),
@@ -227,6 +267,10 @@ mod tests {
         assert!(matches!(journal.agree(election, head(8), other), Err(JournalError::OtherHead { .. })));
         let shares = || -> Result<Vec<String>, JournalError> { panic!("made") };
         assert!(matches!(journal.shares(election, head(8), shares), Err(JournalError::OtherHead { .. })));
+        assert!(matches!(journal.shares(Hash::of(b"new"), head(7), shares), Err(JournalError::NoAgreement)));
+        assert!(matches!(Journal::open(&key), Err(JournalError::InUse { .. })), "one run at a time");
+        assert_eq!(journal.first_seen_closed(election, 5).unwrap(), 5);
+        assert_eq!(journal.first_seen_closed(election, 9).unwrap(), 5);
         assert!(journal.agree(Hash::of(b"another election"), head(8), make).is_ok());
     }
 

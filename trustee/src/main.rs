@@ -81,6 +81,9 @@ enum Command {
         /// Where to keep your own copy of the record; beside the key file by default
         #[arg(long)]
         record: Option<PathBuf>,
+        /// Accept that voting was closed before its announced end
+        #[arg(long)]
+        accept_early_closing: bool,
         /// Agree without being asked
         #[arg(long)]
         yes: bool,
@@ -132,13 +135,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             ceremony::run(&mut replica, &mut store, &mut journal, patience, rng, &say).await?;
             Ok(())
         }
-        Command::Decrypt { key, election, record, yes } => {
+        Command::Decrypt { key, election, record, accept_early_closing, yes } => {
             let link = Link::parse(&election.link)?;
             let (mut store, mut journal) = open(&key)?;
             let folder = record.unwrap_or_else(|| key.key.with_extension(format!("{}.record", link.election)));
             let ask = move |question: &Question<'_>| confirm(question, yes);
             let patience = Duration::from_secs(election.wait);
-            let duty = Duty { link: &link, folder: &folder, patience, ask: &ask, say: &say };
+            let duty = Duty { link: &link, folder: &folder, accept_early_closing, patience, ask: &ask, say: &say };
             let progress = progress::on_standard_error();
             duty.run(&mut store, &mut journal, progress.as_ref(), &mut rng()).await?;
             Ok(())

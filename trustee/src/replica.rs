@@ -40,6 +40,12 @@ pub enum ReplicaError {
     /// The entries do not hash to the signed root.
     #[error("the board's {0} entries are not those that its signed checkpoint commits to: two views of the log")]
     Fork(u64),
+    /// ⚠ A signed head seen earlier is no prefix of this log.
+    #[error(
+        "the log does not extend the one of {} entries with root {} that this trustee has seen signed: TWO VIEWS OF ONE \
+         ELECTION. Nothing was posted; keep the journal as evidence", .0.tree_size, .0.root
+    )]
+    NotAnExtension(Head),
     /// Another election than the link says.
     #[error("the link is for the election with fingerprint {expected}, the board serves {found} there")]
     Fingerprint {
@@ -61,6 +67,8 @@ pub enum ReplicaError {
 pub struct Replica {
     client: ElectionClient,
     state: RecordState,
+    /// Heads that were seen signed and that the log must still pass through.
+    expected: Vec<Head>,
 }
 
 impl Replica {
@@ -77,14 +85,19 @@ impl Replica {
             Some(expected) if expected != state.fingerprint() => {
                 Err(ReplicaError::Fingerprint { expected, found: state.fingerprint() })
             }
-            _ => Ok(Self { client, state }),
+            _ => Ok(Self { client, state, expected: vec![] }),
         }
     }
 
     /// Goes on from a state that was verified otherwise.
     #[must_use]
     pub fn from_state(client: ElectionClient, state: RecordState) -> Self {
-        Self { client, state }
+        Self { client, state, expected: vec![] }
+    }
+
+    /// Demands that the log pass through these heads, seen signed before.
+    pub fn expect(&mut self, seen: impl IntoIterator<Item = Head>) {
+        self.expected.extend(seen);
     }
 
     /// The state so far.
@@ -115,11 +128,12 @@ impl Replica {
         found.ok_or(ReplicaError::NotATrustee)
     }
 
-    /// Fetches and applies what is new. Stops at the first ballot: with ballots, the verifier is the one to ask.
+    /// Fetches and applies what is new, and gives the verified head. Stops at the opening with `None`: with ballots, the
+    /// verifier is the one to ask.
     ///
     /// # Errors
     /// [`ReplicaError`]; what was applied before stays.
-    pub async fn update(&mut self) -> Result<Head, ReplicaError> {
+    pub async fn update(&mut self) -> Result<Option<Head>, ReplicaError> {
         let text = self.client.checkpoint().await?;
         let log = &self.state.manifest().log;
         let head = SignedCheckpoint::parse(&text, &log.origin, &log.key)?.checkpoint().head();
@@ -133,11 +147,11 @@ impl Replica {
             for (index, bytes) in bundle?.entries() {
                 self.apply(index, bytes)?;
                 if self.state.phase() == Phase::Open {
-                    return Ok(self.state.head());
+                    return Ok(None);
                 }
             }
         }
-        if self.state.head() == head { Ok(head) } else { Err(ReplicaError::Fork(head.tree_size)) }
+        if self.state.head() == head { Ok(Some(head)) } else { Err(ReplicaError::Fork(head.tree_size)) }
     }
 
     fn apply(&mut self, index: LeafIndex, bytes: &[u8]) -> Result<(), ReplicaError> {
@@ -146,6 +160,11 @@ impl Replica {
         if matches!(leaf, Leaf::Ballot(_)) {
             return Err(ReplicaError::Ballots);
         }
-        self.state.apply(&leaf, bytes).map_err(refused)
+        self.state.apply(&leaf, bytes).map_err(refused)?;
+        let now = self.state.head();
+        match self.expected.iter().find(|seen| seen.tree_size == now.tree_size && seen.root != now.root) {
+            Some(seen) => Err(ReplicaError::NotAnExtension(*seen)),
+            None => Ok(()),
+        }
     }
 }

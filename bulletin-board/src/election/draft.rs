@@ -159,7 +159,7 @@ fn time_of(leaf: &Leaf) -> Option<u64> {
         Leaf::Opening(entry) => Some(entry.time_ms),
         Leaf::Extension(entry) => Some(entry.time_ms),
         Leaf::Closing(entry) => Some(entry.time_ms),
-        Leaf::Agreement(entry) => Some(entry.time_ms),
+        // Not agreements: a trustee repeats its one agreement byte for byte, however long an outage lasted.
         Leaf::Result(entry) => Some(entry.time_ms),
         Leaf::Abandonment(entry) => Some(entry.time_ms),
         _ => None,

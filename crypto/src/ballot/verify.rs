@@ -224,6 +224,7 @@ impl BallotContext {
 
     /// Verifies many ballots at once, on this thread; each bad one is named with its error. Results stand in the order
     /// of `ballots`. Batches of some hundred are fastest.
+    #[allow(clippy::result_large_err)] // A refused ballot goes back to its owner whole; it was moved in.
     pub fn verify_batch(
         &self,
         ballots: Vec<EncryptedBallot>,

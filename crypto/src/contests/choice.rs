@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow};
+use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow, highest};
 use crate::id::Id;
 use crate::manifest::Selection;
 use crate::relation::{PublicRow, Term};
@@ -41,10 +41,7 @@ impl Choice {
         if self.min > self.max || self.max > n || self.max == 0 {
             return Err(RuleError::Range { min: self.min, max: self.max, selections });
         }
-        if self.seats == 0 || self.seats > n {
-            return Err(RuleError::Seats { seats: self.seats, selections });
-        }
-        Ok(())
+        RuleError::seats(self.seats, selections)
     }
 
     /// max − min; max ≤ number of selections was checked.
@@ -81,19 +78,9 @@ impl Choice {
         selections: &[Selection],
         answer: &ChoiceAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
-        let n = selections.len();
-        let chosen = answer.selections.len();
-        let mut bits = vec![false; n];
-        for id in &answer.selections {
-            let position = selections.iter().position(|s| s.id == *id);
-            let bit = position.and_then(|i| bits.get_mut(i)).ok_or_else(|| AnswerError::UnknownSelection {
-                contest: contest.clone(),
-                selection: id.clone(),
-            })?;
-            if std::mem::replace(bit, true) {
-                return Err(AnswerError::Repeated { contest: contest.clone(), selection: id.clone() });
-            }
-        }
+        AnswerError::check_selections(contest, selections, &answer.selections)?;
+        let (n, chosen) = (selections.len(), answer.selections.len());
+        let mut bits: Vec<bool> = selections.iter().map(|s| answer.selections.contains(&s.id)).collect();
         if answer.blank && (!self.blank || chosen > 0) {
             return Err(AnswerError::Blank(contest.clone()));
         }
@@ -113,20 +100,6 @@ impl Choice {
     }
 
     pub(super) fn outcome(&self, counts: &[u64], selections: usize) -> Outcome {
-        let seats = usize::try_from(self.seats).unwrap_or(usize::MAX);
-        let mut order: Vec<(u64, usize)> = counts.iter().copied().take(selections).zip(0..).collect();
-        order.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        // The first count without a seat: who has more has won; who has as many and a seat only by position is tied.
-        let threshold = order.get(seats).map(|(count, _)| *count);
-        let mut winners: Vec<usize> =
-            order.iter().take(seats).filter(|(count, _)| threshold.is_none_or(|t| *count > t)).map(|(_, i)| *i).collect();
-        let mut tied: Vec<usize> = if winners.len() < seats.min(order.len()) {
-            order.iter().filter(|(count, _)| Some(*count) == threshold).map(|(_, i)| *i).collect()
-        } else {
-            vec![]
-        };
-        winners.sort_unstable();
-        tied.sort_unstable();
-        Outcome { winners, tied, method: "most votes" }
+        highest(counts, selections, self.seats, "most votes")
     }
 }

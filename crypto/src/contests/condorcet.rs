@@ -28,6 +28,9 @@ pub struct CondorcetAnswer {
     pub ranking: Vec<Vec<Id>>,
 }
 
+/// A ballot of 12 is longer than an entry may be.
+const MAX_SELECTIONS: usize = 11;
+
 /// Position of P_ab among the ordered pairs.
 fn pair(n: usize, a: usize, b: usize) -> usize {
     a * (n - 1) + if b > a { b - 1 } else { b }
@@ -48,8 +51,10 @@ fn triples(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
 
 impl Condorcet {
     pub(super) fn validate(&self, selections: usize) -> Result<(), RuleError> {
-        if selections < 2 {
-            return Err(RuleError::Number { what: "the number of selections", value: selections as u64, min: 2, max: 64 });
+        // Bits grow with the cube of the selections: checked before anything of that size is made.
+        if !(2..=MAX_SELECTIONS).contains(&selections) {
+            let (value, max) = (selections as u64, MAX_SELECTIONS as u64);
+            return Err(RuleError::Number { what: "the number of selections", value, min: 2, max });
         }
         RuleError::seats(self.seats, selections)
     }
@@ -83,7 +88,8 @@ impl Condorcet {
         answer: &CondorcetAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
         AnswerError::check_selections(contest, selections, answer.ranking.iter().flatten())?;
-        let place = |s: &Selection| answer.ranking.iter().position(|g| g.contains(&s.id)).unwrap_or(answer.ranking.len());
+        let place =
+            |s: &Selection| answer.ranking.iter().position(|g| g.contains(&s.id)).unwrap_or(answer.ranking.len());
         let places: Vec<usize> = selections.iter().map(place).collect();
         let n = selections.len();
         let before = |a: usize, b: usize| places.get(a) < places.get(b);

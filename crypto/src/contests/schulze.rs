@@ -22,7 +22,8 @@ pub fn path_strengths(matrix: &[Vec<u64>]) -> Vec<Vec<u64>> {
     paths
 }
 
-/// The Schulze order as groups of selections that nothing tells apart, best first.
+/// The Schulze order in layers: each holds those whom nobody left beats. Within a layer nothing tells them apart, but a
+/// selection may also be tied with some of the next layer: seats are given by `seated`, not by layers.
 #[must_use]
 pub fn order(paths: &[Vec<u64>]) -> Vec<Vec<usize>> {
     let at = |a: usize, b: usize| paths.get(a).and_then(|row| row.get(b)).copied().unwrap_or(0);
@@ -49,21 +50,20 @@ pub fn condorcet_winner(matrix: &[Vec<u64>]) -> Option<usize> {
     (0..matrix.len()).find(|&a| (0..matrix.len()).all(|b| b == a || at(a, b) > at(b, a)))
 }
 
+/// Who has a seat in every order that the paths allow, and who in some but not in all: nothing breaks a tie.
+fn seated(paths: &[Vec<u64>], seats: usize) -> (Vec<usize>, Vec<usize>) {
+    let n = paths.len();
+    let at = |a: usize, b: usize| paths.get(a).and_then(|row| row.get(b)).copied().unwrap_or(0);
+    let beaten = |a: usize| (0..n).filter(|&b| at(a, b) > at(b, a)).count();
+    let beaters = |a: usize| (0..n).filter(|&b| at(b, a) > at(a, b)).count();
+    let (certain, open): (Vec<_>, Vec<_>) = (0..n).partition(|&a| n - beaten(a) <= seats);
+    (certain, open.into_iter().filter(|&a| beaters(a) < seats).collect())
+}
+
 pub(super) fn outcome(matrix: Vec<Vec<u64>>, seats: usize) -> Outcome {
     let paths = path_strengths(&matrix);
     let ranking = order(&paths);
-    let (mut winners, mut tied) = (vec![], vec![]);
-    for group in &ranking {
-        if winners.len() + group.len() <= seats {
-            winners.extend(group);
-        } else {
-            if winners.len() < seats {
-                tied.clone_from(group);
-            }
-            break;
-        }
-    }
-    winners.sort_unstable();
+    let (winners, tied) = seated(&paths, seats);
     let method = if condorcet_winner(&matrix).is_some() { "Schulze; Condorcet winner" } else { "Schulze" };
     Outcome { winners, tied, method, ranking, pairwise: Some(matrix), path_strengths: Some(paths) }
 }
@@ -77,7 +77,13 @@ mod tests {
     #[test]
     fn the_order_of_the_published_example_comes_out() {
         let ballots = [
-            (5, "ACBED"), (5, "ADECB"), (8, "BEDAC"), (3, "CABED"), (7, "CAEBD"), (2, "CBADE"), (7, "DCEBA"),
+            (5, "ACBED"),
+            (5, "ADECB"),
+            (8, "BEDAC"),
+            (3, "CABED"),
+            (7, "CAEBD"),
+            (2, "CBADE"),
+            (7, "DCEBA"),
             (8, "EBADC"),
         ];
         let mut matrix = vec![vec![0u64; 5]; 5];
@@ -103,5 +109,9 @@ mod tests {
         let result = outcome(matrix, 1);
         assert_eq!((result.winners, result.tied), (vec![], vec![0, 1]));
         assert_eq!(outcome(vec![vec![0, 3], vec![3, 0]], 2).winners, [0, 1]);
+        // a beats c, b is tied with both: the second seat is b's or c's, and a may even come second.
+        let matrix = vec![vec![0, 2, 3], vec![2, 0, 2], vec![1, 2, 0]];
+        let result = outcome(matrix, 2);
+        assert_eq!((result.winners, result.tied), (vec![0], vec![1, 2]));
     }
 }

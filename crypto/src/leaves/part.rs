@@ -40,7 +40,11 @@ impl Part {
     pub fn message_type(&self) -> Option<&'static str> {
         let name = self.tag.strip_suffix("-part/v1")?;
         [
-            CommitTag::NAME, RevealTag::NAME, SharesTag::NAME, ConfirmTag::NAME, RehearsalTag::NAME,
+            CommitTag::NAME,
+            RevealTag::NAME,
+            SharesTag::NAME,
+            ConfirmTag::NAME,
+            RehearsalTag::NAME,
             DecryptionShareTag::NAME,
         ]
         .into_iter()

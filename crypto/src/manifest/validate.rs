@@ -8,7 +8,7 @@ use crate::canonical::{CanonicalError, MAX_LEAF_BYTES};
 use crate::contests::{ContestRows, RuleError};
 use crate::hash::Hash;
 use crate::id::Id;
-use crate::leaves::Leaf;
+use crate::leaves::{Leaf, MAX_MESSAGE_BYTES};
 use crate::relation::CompiledStyle;
 
 /// Longest text, in bytes.
@@ -17,6 +17,12 @@ const MAX_TEXT_BYTES: usize = 4_096;
 const MAX_TRUSTEES: usize = 64;
 /// Most administrators.
 const MAX_ADMINISTRATORS: usize = 32;
+/// Most points of the running tally, over all groups and styles: 32 MB in memory, and a tally head stays cheap.
+const MAX_TALLY_POINTS: usize = 200_000;
+/// Digits of the largest total, 2^40, and a comma.
+const COUNT_BYTES: usize = 14;
+/// Bytes in base64 of a point or scalar, with quotes and comma.
+const POINT_BYTES: usize = 47;
 /// Most casts of one credential.
 const MAX_CASTS: u64 = 1_000;
 
@@ -33,9 +39,13 @@ pub enum ManifestProblem {
     Duplicate { what: &'static str, id: String },
     #[error("{what}: {count} given, {min} to {max} allowed")]
     Count { what: &'static str, count: usize, min: usize, max: usize },
-    #[error("quorum {quorum} of {trustees} trustees: need 2·quorum > trustees ≥ quorum, so that no two groups can decrypt apart")]
+    #[error(
+        "quorum {quorum} of {trustees} trustees: need 2·quorum > trustees ≥ quorum, so that no two groups can decrypt apart"
+    )]
     Quorum { quorum: u64, trustees: u64 },
-    #[error("agreement quorum {agreement_quorum}: must lie between the quorum {quorum} and the number of trustees {trustees}")]
+    #[error(
+        "agreement quorum {agreement_quorum}: must lie between the quorum {quorum} and the number of trustees {trustees}"
+    )]
     AgreementQuorum { agreement_quorum: u64, quorum: u64, trustees: u64 },
     #[error("trustee {0}: the proof of possession of its encryption key does not hold; ask for its public file again")]
     Possession(u64),
@@ -45,12 +55,22 @@ pub enum ManifestProblem {
     StyleContests { style: Id, contest: Id },
     #[error("contest {0} is on no ballot style")]
     Unused(Id),
-    #[error("a ballot of style {style} would take {bytes} bytes, an entry has at most {MAX_LEAF_BYTES}: use fewer selections or several styles")]
+    #[error(
+        "a ballot of style {style} would take {bytes} bytes, an entry has at most {MAX_LEAF_BYTES}: use fewer selections or several styles"
+    )]
     BallotTooLarge { style: Id, bytes: usize },
     #[error("ballot style {0} has a row whose weights are too large")]
     RowTooLarge(Id),
-    #[error("total weight {max_total_weight} times {largest} a ballot exceeds 2^40, the largest total that can be decrypted")]
+    #[error(
+        "total weight {max_total_weight} times {largest} a ballot exceeds 2^40, the largest total that can be decrypted"
+    )]
     Total { max_total_weight: u64, largest: u64 },
+    #[error("{what} could take {bytes} bytes, at most {max} are possible: use fewer groups, selections or trustees")]
+    TooLarge { what: &'static str, bytes: usize, max: usize },
+    #[error(
+        "{groups} groups with {points} tallied points each exceed the {MAX_TALLY_POINTS} that a running tally may have"
+    )]
+    Tally { groups: usize, points: usize },
     #[error("{what} is {value}: must lie in {min} to {max}")]
     Range { what: &'static str, value: u64, min: u64, max: u64 },
     #[error("voting closes at {closes_at_ms} ms, before it opens at {opens_at_ms} ms")]
@@ -139,6 +159,7 @@ impl CheckedManifest {
             .collect();
         problems.totals(&manifest, &contests);
         let styles = problems.styles(&manifest, &contests, &keys);
+        problems.messages(&manifest, &contests, &styles);
         if !problems.0.is_empty() {
             return Err(ManifestError::Problems(problems.0));
         }
@@ -239,7 +260,10 @@ impl Problems {
             }
         }
         let origin = &m.log.origin;
-        if origin.is_empty() || origin.len() > 255 || origin.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
+        if origin.is_empty()
+            || origin.len() > 255
+            || origin.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+        {
             self.push(ManifestProblem::Origin);
         }
     }
@@ -259,7 +283,11 @@ impl Problems {
         for contest in &m.contests {
             one(format!("the name of contest {}", contest.id), &contest.name, false);
             for selection in &contest.selections {
-                one(format!("the name of selection {} of contest {}", selection.id, contest.id), &selection.name, false);
+                one(
+                    format!("the name of selection {} of contest {}", selection.id, contest.id),
+                    &selection.name,
+                    false,
+                );
             }
         }
         for style in &m.ballot_styles {
@@ -307,6 +335,29 @@ impl Problems {
         let largest = contests.iter().flat_map(|c| &c.secret).map(|row| row.max).max().unwrap_or(0);
         if m.max_total_weight.checked_mul(largest).is_none_or(|total| total > MAX_TOTAL) {
             self.push(ManifestProblem::Total { max_total_weight: m.max_total_weight, largest });
+        }
+    }
+
+    /// The election must be able to end: its largest messages must fit what may be logged.
+    fn messages(&mut self, m: &Manifest, contests: &[ContestRows], styles: &[CompiledStyle]) {
+        let rows: usize = contests.iter().map(|c| c.secret.len()).sum();
+        let (groups, n) = (m.groups.len(), m.trustees.len());
+        let k = usize::try_from(m.quorum).unwrap_or(n).min(n);
+        let around = 1_000;
+        let mut check = |what, bytes: usize, max: usize| {
+            if bytes > max {
+                self.push(ManifestProblem::TooLarge { what, bytes, max });
+            }
+        };
+        // Every group a cell of its own in every contest.
+        let cells = groups * (contests.len() * (Id::MAX_BYTES + 40) + rows * COUNT_BYTES);
+        check("the result", around + contests.len() * (Id::MAX_BYTES + 60) + cells, MAX_LEAF_BYTES);
+        check("a trustee's commitments", around + rows * k * POINT_BYTES, MAX_MESSAGE_BYTES);
+        check("a trustee's packages", around + n * (400 + rows * POINT_BYTES), MAX_MESSAGE_BYTES);
+        check("a trustee's decryption shares", around + groups * rows * POINT_BYTES, MAX_MESSAGE_BYTES);
+        let points: usize = styles.iter().map(|style| style.relation.secret.len() + 1).sum();
+        if groups * points > MAX_TALLY_POINTS {
+            self.push(ManifestProblem::Tally { groups, points });
         }
     }
 

@@ -24,15 +24,15 @@ impl RecordState {
         if let Some(expected) = expected.filter(|style| style.id != leaf.style) {
             return Err(Rejection::Style { found: leaf.style.clone(), expected: expected.id.clone() });
         }
-        if voter.counter >= self.manifest.casts_per_credential {
-            return Err(Rejection::CastLimit(self.manifest.casts_per_credential));
-        }
         // ⚠ Only counter + 1 with the hash of the ballot before: no replay, no reordering.
         if leaf.counter != voter.counter + 1 {
             return Err(Rejection::Counter { found: leaf.counter, expected: voter.counter + 1 });
         }
         if leaf.previous != voter.last_hash {
             return Err(Rejection::Previous { expected: voter.last_hash });
+        }
+        if voter.counter >= self.manifest.casts_per_credential {
+            return Err(Rejection::CastLimit(self.manifest.casts_per_credential));
         }
         if self.pads.contains(&leaf.pad.0) {
             return Err(Rejection::RepeatedPad);

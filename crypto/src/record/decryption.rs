@@ -1,9 +1,7 @@
 //! Agreement, decryption shares, result: specs/protocol.md section 8.
 
 use super::{Phase, RecordState, Rejection};
-use crate::decryption::{
-    ContestDecryption, VerifiedContestShares, combine, message_points, verify_contest_shares,
-};
+use crate::decryption::{ContestDecryption, VerifiedContestShares, combine, message_points, verify_contest_shares};
 use crate::discrete_log::DiscreteLogTable;
 use crate::group::RistrettoPoint;
 use crate::id::TrusteeId;
@@ -188,7 +186,8 @@ pub fn decrypted_counts(
                 vec![0; rows.len()]
             } else {
                 let points = decrypted.next()?;
-                let found = points.iter().zip(rows).map(|(point, row)| table.find(point, cell.weight.checked_mul(row.max)?));
+                let found =
+                    points.iter().zip(rows).map(|(point, row)| table.find(point, cell.weight.checked_mul(row.max)?));
                 found.collect::<Option<Vec<_>>>()?
             };
             let groups = manifest.groups.get(cell.groups.clone())?.iter().map(|group| group.id.clone()).collect();

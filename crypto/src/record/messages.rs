@@ -98,9 +98,7 @@ impl RecordState {
         }
         // Part 0 begins anew: a trustee that lost its message makes another one.
         let pending = self.messages.pending.get(&part.trustee);
-        let fits = pending.is_some_and(|p| {
-            (p.message, p.parts, p.next) == (part.message, part.parts, part.part)
-        });
+        let fits = pending.is_some_and(|p| (p.message, p.parts, p.next) == (part.message, part.parts, part.part));
         if part.part != 0 && !fits {
             return Err(refuse("parts come in order, of one message at a time"));
         }

@@ -47,7 +47,9 @@ pub enum Rejection {
     UnknownCredential,
     #[error("the ballot is of style {found}, the roll gives this credential style {expected}")]
     Style { found: Id, expected: Id },
-    #[error("the ballot has counter {found}, this credential's next is {expected}: an old ballot sent again, or another one came in between; encrypt afresh")]
+    #[error(
+        "the ballot has counter {found}, this credential's next is {expected}: an old ballot sent again, or another one came in between; encrypt afresh"
+    )]
     Counter { found: u64, expected: u64 },
     #[error("the ballot does not name this credential's previous ballot ({expected}); encrypt afresh")]
     Previous { expected: Hash },
@@ -63,7 +65,9 @@ pub enum Rejection {
     Extension(&'static str),
     #[error("the closing: {0}")]
     Closing(&'static str),
-    #[error("{trustee} agreed to the head of size {found}, the closing head has size {expected} or another root: two views of the log")]
+    #[error(
+        "{trustee} agreed to the head of size {found}, the closing head has size {expected} or another root: two views of the log"
+    )]
     AgreementHead { trustee: TrusteeId, found: u64, expected: u64 },
     #[error("{0} has agreed already; an agreement is given once")]
     SecondAgreement(TrusteeId),

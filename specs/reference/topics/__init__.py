@@ -19,4 +19,5 @@ TOPICS = {
     "tally": officials.tallies,
     "log": logs.merkle_log,
     "record": records.whole_record,
+    "parts": records.split_messages,
 }

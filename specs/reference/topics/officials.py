@@ -20,7 +20,7 @@ def _hex(point):
 
 def manifests():
     good = Election("manifests").manifest_value
-    large = contest("large", choice(high=600, low=0), [f"s{i}" for i in range(600)])
+    large = contest("large", choice(high=700, low=0), [f"s{i}" for i in range(700)])
     all_types = [
         *good["contests"],
         contest("score", {"limit": 6, "max": 4, "seats": 1, "type": "score"}, ["a", "b", "c"]),
@@ -96,7 +96,7 @@ def manifests():
     bad("no weight", put(max_total_weight=0))
     bad("counts beyond 2^40", put(max_total_weight=2**40 + 1))
     style = [{"contests": ["large"], "id": "large", "name": {"en": "Large"}}]
-    bad("a ballot that does not fit an entry", put(contests=[large, *[]], ballot_styles=style, max_total_weight=1))
+    bad("a ballot that does not fit an entry", put(contests=[large], ballot_styles=style, max_total_weight=1))
     bad("an id with a capital", lambda v: v.update(election="Sample"))
     bad("an id that ends with a hyphen", lambda v: v.update(election="sample-"))
     bad("an id of 65 characters", lambda v: v.update(election="a" * 65))
@@ -169,8 +169,8 @@ def _bad_messages(e, start):
     def value(kind, trustee):
         return {k: v for k, v in json.loads(e.messages[kind, trustee]).items() if k != "signature"}
 
-    def bad(name, after, kind, trustee, signer=None, **changed):
-        data = e.signed({**value(kind, trustee), **changed}, e.identity[(signer or trustee) - 1])
+    def bad(name, after, kind, sender, signer=None, **changed):
+        data = e.signed({**value(kind, sender), **changed}, e.identity[(signer or sender) - 1])
         return {"kind": "bad-message", "name": name, "after": after, "entry": data.decode()}
 
     kinds = ("trustee-commit", "trustee-reveal", "trustee-shares", "trustee-confirm", "trustee-rehearsal")

@@ -106,6 +106,9 @@ class Point:
     def __rmul__(self, scalar):
         return Point(curve.multiply(scalar % Q, self.coordinates))
 
+    def __deepcopy__(self, memo):
+        return self
+
     def __repr__(self):
         return f"Point({self.encode().hex()})"
 

@@ -335,7 +335,7 @@ class Folder:
 
 def parse_tile_path(name):
     """(folder, index, width) of a path below tile/, or None."""
-    match = re.fullmatch(r"(tile/(?:entries|0|[1-9][0-9]?))/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", name, re.ASCII)
+    match = re.fullmatch(r"(tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3]))/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", name, re.ASCII)
     if not match:
         return None
     index, width = int(match[2].replace("x", "").replace("/", "")), int(match[3] or TILE)

@@ -3,6 +3,7 @@
 Every rule of the specification that an entry can break stands in the method named after the entry's type.
 """
 
+import copy
 from dataclasses import dataclass
 
 from . import ballots, ceremony, decryption, ed25519, tally
@@ -127,7 +128,7 @@ class Record:
         # Roll.
         self.roll_parts, self.voters, self.last_credential = [], {}, b""
         self.roll_weight, self.roll_hash = 0, None
-        self.opened_ms = self.closes_at_ms = None
+        self.opened_ms = self.closes_at_ms = self.contexts = None
         # Ballots.
         self.pads, self.tally, self.ballots_cast, self.unsummed = set(), None, 0, False
         # After closing.
@@ -154,6 +155,11 @@ class Record:
         if entry.type == "closing":
             self.closing_head = {"root": self.tree.root(), "tree_size": self.tree.size}
         return entry
+
+    def copy(self):
+        """Another state that goes on from here. The manifest and what follows from it are shared."""
+        shared = {id(x): x for x in (self.manifest, self.contexts, self.keys)}
+        return copy.deepcopy(self, shared)
 
     def _parse(self, data):
         try:

@@ -4,7 +4,9 @@ Every "random" value is drawn from `Draw`, in the order of the calls, so that ve
 Not how a real election draws randomness.
 """
 
+import copy
 import hashlib
+import json
 
 from . import ballots, ceremony, decryption, ed25519, log
 from .encoding import CHUNK_BYTES, MAX_ENTRY_BYTES, canonical, labelled_hash, sha256, signed_bytes, to_base64
@@ -109,6 +111,16 @@ class Election:
             "proof": proof_text(proof),
         }
 
+    @classmethod
+    def resumed(cls, other, size):
+        """The same officials after the first entries of another election's record."""
+        self = copy.copy(other)
+        self.entries, self.record = [], Record()
+        for data in other.entries[:size]:
+            self.append(data)
+        self.credentials = [{**v, "counter": 0, "last": bytes(32)} for v in other.credentials]
+        return self
+
     # --- Appending --------------------------------------------------------------------------------------------------
 
     def append(self, data):
@@ -132,22 +144,16 @@ class Election:
         """`trustee` counts from 1."""
         return self.signed({"type": f"{kind}/v1", "trustee": trustee, **members}, self.identity[trustee - 1])
 
-    def parts(self, trustee, data, chunk_bytes=CHUNK_BYTES):
+    def parts(self, trustee, data, force=False):
         """The entries that carry this message: itself, or its parts when it does not fit."""
-        if len(data) <= MAX_ENTRY_BYTES and chunk_bytes == CHUNK_BYTES:
+        if len(data) <= MAX_ENTRY_BYTES and not force:
             return [data]
-        kind = self.record_type(data).replace("/v1", "-part")
-        chunks = [data[i : i + chunk_bytes] for i in range(0, len(data), chunk_bytes)]
+        kind = json.loads(data)["type"].replace("/v1", "-part")
+        chunks = [data[i : i + CHUNK_BYTES] for i in range(0, len(data), CHUNK_BYTES)]
         return [
             self.by_trustee(trustee, kind, chunk=to_base64(c), message=sha256(data).hex(), part=i, parts=len(chunks))
             for i, c in enumerate(chunks)
         ]
-
-    @staticmethod
-    def record_type(data):
-        import json
-
-        return json.loads(data)["type"]
 
     # --- The phases -------------------------------------------------------------------------------------------------
 

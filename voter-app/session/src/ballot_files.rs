@@ -6,19 +6,20 @@
 //! | `.toi` `.toc` | the same with ties in braces | [PrefLib] |
 //! | `.cat` | how many voters put the alternatives into these categories | [PrefLib] |
 //! | `.blt` | the same as `.toi`, as counting programs for transferable votes exchange it | OpenSTV, OpaVote |
-//! | `.csv` | which selections of each contest a voter chose, by their ids | [`plain`](self) below |
+//! | `.csv` | what a voter answered in each contest, by the selections' ids | [`plain`](self) below |
 //!
 //! Readers are strict: what a file announces must be what it holds, and every error names its line. A file is read
 //! whole and expanded to nothing: a line that stands for 25,322 voters stays one [`CountedBallot`].
 //!
 //! # The plain CSV
-//! A header with the contests' ids, and optionally `count`; then one line a ballot. A field holds the ids of the chosen
-//! selections separated by `;`, or `blank` for a blank vote, or nothing when nothing is chosen:
+//! A header with the contests' ids, and optionally `count`; then one line a ballot. A field holds an answer as
+//! [`marks`](crate::marks) has it: ids separated by `;`, scores or votes as `ada:3;alan:5`, a ranking as `ada>alan=grace`,
+//! `blank` for a blank vote, or nothing when nothing is marked:
 //!
 //! ```text
-//! count,chair,board
-//! 2,ada,grace;alan
-//! 1,blank,
+//! count,chair,board,budget
+//! 2,ada,grace;alan,roads>schools
+//! 1,blank,,schools
 //! ```
 //!
 //! [PrefLib]: https://www.preflib.org/format
@@ -31,6 +32,8 @@ use veritally_board_api::files::FileError;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::Id;
 
+use crate::marks::{Marks, MarksError, number};
+
 mod blt;
 mod convert;
 mod describe;
@@ -38,7 +41,7 @@ mod plain;
 mod preflib;
 
 pub use convert::{ConvertError, Converter};
-pub use describe::{DescribeError, Quorums, describe};
+pub use describe::{ContestType, DescribeError, Quorums, describe};
 
 /// Longest file: the largest of PrefLib has some 10 MB.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -96,15 +99,6 @@ impl Format {
             Self::Csv => "csv",
         }
     }
-}
-
-/// What was marked in one contest of a plain CSV.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Marks {
-    /// `blank` was written.
-    pub blank: bool,
-    /// The ids that were written.
-    pub selections: Vec<Id>,
 }
 
 /// A ballot as the file has it. Alternatives are counted from 0, in the file's order.
@@ -212,8 +206,8 @@ pub enum FileProblem {
     Fields { found: usize, expected: usize },
     #[error("the column {0:?} is no contest's id, or occurs twice")]
     Column(String),
-    #[error("{0:?} is no selection's id; write ids separated by ';', or `blank`")]
-    Mark(String),
+    #[error(transparent)]
+    Mark(MarksError),
     #[error("not readable as CSV: {0}")]
     Csv(String),
     #[error("{0}")]
@@ -321,12 +315,6 @@ impl Ballots {
         self.list.push(CountedBallot { line, count, ballot });
         Ok(())
     }
-}
-
-/// Plain decimal digits, no sign.
-fn number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| digits)
 }
 
 fn count(text: &str) -> Result<u64, FileProblem> {

@@ -10,6 +10,7 @@
 //! - [`session`]: the states of a session, as types that consume themselves.
 //! - [`store`]: what stays on the voter's device: encrypted ballots before they are sent, receipts, checkpoints.
 //! - [`receipts`]: checks stored receipts again.
+//! - [`marks`]: answers as people type them.
 //! - [`ballot_files`] and [`bulk`]: many ballots from a file, for demonstrations and load.
 //!
 //! What the device may know it knows: the selections. Spoiling tests that it encrypts what it shows; the board and
@@ -20,6 +21,7 @@ pub mod bulk;
 pub mod credentials;
 pub mod election;
 pub mod error;
+pub mod marks;
 pub mod receipts;
 pub mod session;
 pub mod store;

@@ -1,4 +1,4 @@
-//! The plain CSV: a column a contest, the chosen selections' ids in it; see the module above.
+//! The plain CSV: a column a contest, answers in it; see the module above.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use super::{BallotFile, Ballots, FileBallot, FileProblem, Format, LineError, Mar
 
 /// The optional column with the number of voters.
 const COUNT: &str = "count";
-/// What stands for a blank vote.
-const BLANK: &str = "blank";
+/// Between ids: commas are taken.
+const SEPARATOR: char = ';';
 
 /// The columns, `None` for the count.
 fn columns(header: &csv::StringRecord) -> Result<Vec<Option<Id>>, FileProblem> {
@@ -25,17 +25,6 @@ fn columns(header: &csv::StringRecord) -> Result<Vec<Option<Id>>, FileProblem> {
     if columns.iter().all(Option::is_none) { Err(FileProblem::Column(String::new())) } else { Ok(columns) }
 }
 
-fn marks(field: &str) -> Result<Marks, FileProblem> {
-    match field {
-        "" => Ok(Marks::default()),
-        BLANK => Ok(Marks { blank: true, selections: vec![] }),
-        _ => {
-            let id = |text: &str| Id::new(text.trim()).map_err(|_| FileProblem::Mark(shortened(text)));
-            Ok(Marks { blank: false, selections: field.split(';').map(id).collect::<Result<_, _>>()? })
-        }
-    }
-}
-
 fn row(record: &csv::StringRecord, columns: &[Option<Id>]) -> Result<(u64, FileBallot), FileProblem> {
     if record.len() != columns.len() {
         return Err(FileProblem::Fields { found: record.len(), expected: columns.len() });
@@ -45,7 +34,7 @@ fn row(record: &csv::StringRecord, columns: &[Option<Id>]) -> Result<(u64, FileB
     for (column, field) in columns.iter().zip(record) {
         match column {
             None => how_many = count(field)?,
-            Some(contest) => _ = all.insert(contest.clone(), marks(field)?),
+            Some(contest) => _ = all.insert(contest.clone(), Marks::parse(field, SEPARATOR).map_err(FileProblem::Mark)?),
         }
     }
     Ok((how_many, FileBallot::Marks(all)))
