@@ -97,6 +97,10 @@ def manifests():
     bad("counts beyond 2^40", put(max_total_weight=2**40 + 1))
     style = [{"contests": ["large"], "id": "large", "name": {"en": "Large"}}]
     bad("a ballot that does not fit an entry", put(contests=[large], ballot_styles=style, max_total_weight=1))
+    bad("a result that does not fit an entry", put(groups=[{"id": f"g{i}", "name": {"en": f"G {i}"}} for i in range(500)]))
+    eleven = contest("many", {"seats": 1, "type": "condorcet"}, [f"s{i}" for i in range(12)])
+    one_style = [{"contests": ["many"], "id": "many", "name": {"en": "Many"}}]
+    bad("a Condorcet contest of twelve", put(contests=[eleven], ballot_styles=one_style))
     bad("an id with a capital", lambda v: v.update(election="Sample"))
     bad("an id that ends with a hyphen", lambda v: v.update(election="sample-"))
     bad("an id of 65 characters", lambda v: v.update(election="a" * 65))

@@ -259,6 +259,9 @@ class Borda(ContestType):
         return bits + empty + unranked + [later - earlier for earlier, later in zip(empty, empty[1:])]
 
 
+MAX_CONDORCET = 11
+
+
 class Condorcet(ContestType):
     """Rankings with ties. Bits: P_ab by ordered pair, T_ab for a < b, one slack bit by ordered triple."""
 
@@ -268,6 +271,7 @@ class Condorcet(ContestType):
 
     def __init__(self, rule, selections):
         super().__init__(rule, selections)
+        _require_rule(self.n <= MAX_CONDORCET, "at most 11 selections")
         self.pairs, self.triples = list(permutations(range(self.n), 2)), list(permutations(range(self.n), 3))
         self.unordered = [(a, b) for a, b in self.pairs if a < b]
         before = dict(zip(self.pairs, self._new_bits(len(self.pairs))))

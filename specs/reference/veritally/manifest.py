@@ -2,10 +2,11 @@
 
 from . import ceremony, contests
 from .ballots import Context
-from .encoding import MAX_ENTRY_BYTES, Malformed
+from .encoding import MAX_ENTRY_BYTES, MAX_MESSAGE_BYTES, Malformed
 
 MAX_COUNT = 2**40
 MAX_LANGUAGES = 64
+MAX_TALLY_POINTS = 200_000
 
 
 class Manifest:
@@ -88,6 +89,19 @@ class Manifest:
             # An upper bound of the entry: 47 bytes for each of M + 9 points and N + 4 scalars, and what stands around.
             size = 47 * (len(relation.secret) + relation.bits + 13) + 464
             _require(size <= MAX_ENTRY_BYTES, "ballots that fit an entry")
+        self._check_messages()
+
+    def _check_messages(self):
+        """Section 10: upper bounds of what the election will have to log."""
+        contests_, groups, rows = len(self.contests), len(self.groups), self.row_count
+        result = 1_000 + contests_ * 124 + groups * (contests_ * 104 + rows * 14)
+        _require(result <= MAX_ENTRY_BYTES, "a result that fits an entry")
+        reveal = 1_000 + rows * self.quorum * 47
+        shares = 1_000 + len(self.trustees) * (400 + rows * 47)
+        decryption = 1_000 + groups * rows * 47
+        _require(max(reveal, shares, decryption) <= MAX_MESSAGE_BYTES, "trustees' messages of at most 16 MiB")
+        points = groups * sum(len(relation.secret) + 1 for relation in self.relations.values())
+        _require(points <= MAX_TALLY_POINTS, "a running tally of at most 200,000 points")
 
     def styles_with(self, contest):
         """For each style that holds the contest: where its rows stand in the style's data."""

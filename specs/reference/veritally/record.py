@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from . import ballots, ceremony, decryption, ed25519, tally
 from .encoding import (
     CHUNK_BYTES,
+    MAX_MESSAGE_BYTES,
     MESSAGES,
     BadElement,
     Malformed,
@@ -37,7 +38,6 @@ PHASES = {
 }
 
 MAX_SHARE_ENTRIES = 3
-MAX_MESSAGE_BYTES = 16 * 2**20
 MAX_PARTS = MAX_MESSAGE_BYTES // CHUNK_BYTES
 MAX_PART_BYTES = 4 * MAX_MESSAGE_BYTES  # of one trustee, all its parts together
 MAX_REASON_BYTES = 4_096
@@ -136,12 +136,17 @@ class Record:
         self.share_entries, self.shares, self.bad_shares = {}, {}, []
         self.counts = self.result = None
 
-    def apply(self, data, index=None):
-        """Admits the entry with these bytes, or raises `Rejection` and changes nothing.
+    @property
+    def index(self):
+        """The place in the log of the entry that is being judged."""
+        return self.tree.size
 
-        `index`: the entry's place in the log, which differs from the number of admitted entries after a refusal.
-        """
-        self.index = self.tree.size if index is None else index
+    def skip(self, data):
+        """Passes over an entry that was refused and stands in the log all the same: only size and root move."""
+        self.tree.append(leaf_hash(data))
+
+    def apply(self, data):
+        """Admits the entry with these bytes, or raises `Rejection` and changes nothing."""
         entry = self._parse(data)
         if self.phase is None:
             self._manifest(entry)
@@ -368,10 +373,9 @@ class Record:
         voter = self.voters.get(ballot.credential.encode())
         _require(voter is not None, "V17", "unknown-credential")
         _require(ballot.style == voter.style, "V16", "ballot-style")
-        _require(ballot.counter > voter.counter, "V18", "counter")
-        _require(voter.counter < self.manifest.casts_per_credential, "V19", "too-many-casts")
         _require(ballot.counter == voter.counter + 1, "V18", "counter")
         _require(ballot.previous == voter.last, "V18", "previous")
+        _require(voter.counter < self.manifest.casts_per_credential, "V19", "too-many-casts")
         _require(ballot.pad.encode() not in self.pads, "V20", "repeated-pad")
         self._check_proof(entry, ballot)
         if voter.counted is not None:

@@ -24,6 +24,7 @@ use crate::session::submit;
 
 mod journal;
 mod plan;
+pub mod schulze;
 mod totals;
 
 pub use journal::{Journal, JournalError, Resumed};

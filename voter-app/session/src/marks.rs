@@ -54,7 +54,7 @@ pub enum MarksError {
     Value(String),
     #[error("contest {contest} is of type {rule}: write {expected}")]
     Form { contest: Id, rule: &'static str, expected: &'static str },
-    #[error("contest {0} ranks strictly: selections are tied")]
+    #[error("selections are tied, and contest {0} (borda) ranks strictly: break the tie")]
     Tied(Id),
     #[error(transparent)]
     Answer(#[from] AnswerError),
@@ -86,7 +86,7 @@ impl Marks {
                 let (of, value) = item.split_once(':').ok_or_else(no_value)?;
                 Ok((id(of)?, number(value.trim()).ok_or_else(no_value)?))
             };
-            Ok(Self::Valued(text.split(separator).map(valued).collect::<Result<_, _>>()?))
+            Ok(Self::Valued(text.split(separator).map(valued).collect::<Result<_, MarksError>>()?))
         } else {
             Ok(Self::Listed(text.split(separator).map(id).collect::<Result<_, _>>()?))
         }
@@ -114,7 +114,10 @@ impl Marks {
             },
             (Rule::Borda(_), marks) => match marks.into_ranking() {
                 None => return form("a ranking, such as a>b>c"),
-                Some(ranking) => Answer::Borda(BordaAnswer { ranking: strict(ranking, &contest.id)? }),
+                Some(ranking) if ranking.iter().any(|group| group.len() > 1) => {
+                    return Err(MarksError::Tied(contest.id.clone()));
+                }
+                Some(ranking) => Answer::Borda(BordaAnswer { ranking: ranking.into_iter().flatten().collect() }),
             },
             (Rule::Condorcet(_), marks) => match marks.into_ranking() {
                 None => return form("a ranking, such as a>b=c"),
@@ -149,14 +152,6 @@ impl Marks {
     }
 }
 
-/// A ranking without ties, or none.
-pub(crate) fn strict(groups: Vec<Vec<Id>>, contest: &Id) -> Result<Vec<Id>, MarksError> {
-    if groups.iter().any(|group| group.len() > 1) {
-        return Err(MarksError::Tied(contest.clone()));
-    }
-    Ok(groups.into_iter().flatten().collect())
-}
-
 /// Plain decimal digits, no sign.
 pub(crate) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -166,10 +161,10 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 /// The answer that says nothing: open if that is allowed, else blank. `None` where the rule allows neither.
 #[must_use]
 pub fn nothing(contest: &Contest) -> Option<Answer> {
-    let blank = match &contest.rule {
+    let marks = match &contest.rule {
         Rule::Choice(rule) if rule.min > 0 => rule.blank.then_some(Marks::Blank)?,
         Rule::Borda(rule) if rule.min > 0 => return None,
         _ => Marks::default(),
     };
-    blank.answer(contest).ok()
+    marks.answer(contest).ok()
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use veritally_crypto::contests::{Answer, AnswerError, Answers, Choice, ChoiceAnswer, Rule};
+use veritally_crypto::contests::{Answer, AnswerError, Answers, Rule};
 use veritally_crypto::id::Id;
 use veritally_crypto::manifest::{CheckedManifest, Contest, Selection};
 
-use super::{BallotFile, CountedBallot, FileBallot, LineError, Marks};
+use super::{BallotFile, CountedBallot, FileBallot, LineError};
+use crate::marks::{Marks, MarksError, nothing};
 
 /// Why a file or a ballot does not fit an election.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
@@ -29,26 +30,22 @@ pub enum ConvertError {
     TiedFirst,
     #[error("nothing is marked, and contest {0} can neither be left open nor blank")]
     Nothing(Id),
+    #[error("contest {contest} is of type {rule}, which {ballots} say nothing of; cast a .csv file in it")]
+    Type { contest: Id, rule: &'static str, ballots: &'static str },
+    #[error(transparent)]
+    Marks(#[from] MarksError),
     #[error(transparent)]
     Answer(#[from] AnswerError),
 }
 
-/// What a ranking or categories are a ballot in.
-struct Target<'a> {
-    contest: &'a Contest,
-}
-
-/// Picks what a choice contest takes of a ranking or of categories.
-type ToChoice = fn(&[Vec<usize>]) -> Result<&[usize], ConvertError>;
-
 /// Makes answers of the ballots of one file, in one election.
 ///
-/// Alternatives correspond to selections by position. In a choice contest a ranking is its first preference, categories
-/// are the approval of the first one. Contests that the file says nothing of are left open, or blank, where the rules
-/// allow it.
+/// Alternatives correspond to selections by position. A ranking is its first preference in a choice contest, itself in a
+/// Borda contest (without ties) and in a Condorcet contest (with them); categories are, in a choice contest, the approval
+/// of the first one. Contests that the file says nothing of are left open, or blank, where the rules allow it.
 pub struct Converter<'a> {
     manifest: &'a CheckedManifest,
-    target: Option<Target<'a>>,
+    target: Option<&'a Contest>,
 }
 
 impl<'a> Converter<'a> {
@@ -74,13 +71,19 @@ impl<'a> Converter<'a> {
         if alternatives != selections {
             return Err(ConvertError::Alternatives { contest: contest.id.clone(), alternatives, selections });
         }
-        Ok(Self { manifest, target: Some(Target { contest }) })
+        Ok(Self { manifest, target: Some(contest) })
+    }
+
+    /// The contest that rankings or categories are for; none when the file names contests itself.
+    #[must_use]
+    pub fn target(&self) -> Option<&'a Contest> {
+        self.target
     }
 
     /// Which selection each alternative becomes; empty when the file names selections itself.
     #[must_use]
     pub fn selections(&self) -> &'a [Selection] {
-        self.target.as_ref().map_or(&[], |target| &target.contest.selections)
+        self.target.map_or(&[], |contest| &contest.selections)
     }
 
     /// The answers of a ballot on the contests of a style, obeying every rule.
@@ -94,28 +97,24 @@ impl<'a> Converter<'a> {
     fn convert(&self, ballot: &FileBallot, style: &Id) -> Result<Answers, ConvertError> {
         let manifest = self.manifest;
         let (_, compiled) = manifest.style(style).ok_or_else(|| ConvertError::NoStyle(style.clone()))?;
+        let contests: Vec<_> = compiled.contests.iter().filter_map(|place| manifest.contests.get(place.contest)).collect();
         let mut given = match ballot {
             FileBallot::Marks(marks) => {
                 // An empty field of a contest that is not on this voter's ballot says nothing.
-                let on_style = |id: &Id| {
-                    manifest
-                        .contests
-                        .iter()
-                        .zip(0..)
-                        .any(|(c, i)| c.id == *id && compiled.contests.iter().any(|place| place.contest == i))
-                };
+                let on_style = |id: &Id| contests.iter().any(|contest| contest.id == *id);
                 let said = marks.iter().filter(|(id, marks)| **marks != Marks::default() || on_style(id));
-                said.map(|(id, marks)| (id.clone(), choice(marks.blank, marks.selections.clone()))).collect()
+                said.map(|(id, marks)| Ok((id.clone(), self.marked(id, marks)?))).collect::<Result<_, ConvertError>>()?
             }
-            FileBallot::Ranking(groups) => self.on_target(groups, ranking_to_choice)?,
-            FileBallot::Categories(groups) => self.on_target(groups, categories_to_choice)?,
+            FileBallot::Ranking(groups) | FileBallot::Categories(groups) => {
+                let ranking = matches!(ballot, FileBallot::Ranking(_));
+                let answer = |contest: &Contest| Ok((contest.id.clone(), preferred(contest, groups, ranking)?));
+                self.target.map(answer).into_iter().collect::<Result<BTreeMap<_, _>, ConvertError>>()?
+            }
         };
         let mut answers = Answers::new();
-        for contest in compiled.contests.iter().filter_map(|place| manifest.contests.get(place.contest)) {
-            let answer = match given.remove(&contest.id) {
-                Some(answer) => answer,
-                None => nothing(contest)?,
-            };
+        for contest in contests {
+            let given = given.remove(&contest.id);
+            let answer = given.or_else(|| nothing(contest)).ok_or_else(|| ConvertError::Nothing(contest.id.clone()))?;
             answers.insert(contest.id.clone(), answer);
         }
         if let Some(contest) = given.into_keys().next() {
@@ -125,44 +124,31 @@ impl<'a> Converter<'a> {
         Ok(answers)
     }
 
-    /// Applies the conversion of the target's contest type.
-    fn on_target(&self, groups: &[Vec<usize>], to_choice: ToChoice) -> Result<BTreeMap<Id, Answer>, ConvertError> {
-        let Some(Target { contest }) = &self.target else { return Ok(BTreeMap::new()) };
-        let answer = match &contest.rule {
-            Rule::Choice(_) => {
-                let chosen = to_choice(groups)?;
-                let ids = chosen.iter().filter_map(|&i| contest.selections.get(i)).map(|s| s.id.clone());
-                let selections: Vec<Id> = ids.collect();
-                if selections.is_empty() { nothing(contest)? } else { choice(false, selections) }
-            }
-        };
-        Ok(BTreeMap::from([(contest.id.clone(), answer)]))
+    /// The answer of a field of a plain CSV.
+    fn marked(&self, contest: &Id, marks: &Marks) -> Result<Answer, ConvertError> {
+        let found = self.manifest.contests.iter().find(|c| c.id == *contest);
+        let found = found.ok_or_else(|| ConvertError::NoContest(contest.clone()))?;
+        Ok(marks.clone().answer(found)?)
     }
 }
 
-fn choice(blank: bool, selections: Vec<Id>) -> Answer {
-    Answer::Choice(ChoiceAnswer { blank, selections })
-}
-
-/// The first preference: the first of the first group.
-fn ranking_to_choice(groups: &[Vec<usize>]) -> Result<&[usize], ConvertError> {
-    match groups.first().map(Vec::as_slice) {
-        None => Ok(&[]),
-        Some(first @ [_]) => Ok(first),
-        Some(_) => Err(ConvertError::TiedFirst),
-    }
-}
-
-/// The approval: all of the first category.
-fn categories_to_choice(groups: &[Vec<usize>]) -> Result<&[usize], ConvertError> {
-    Ok(groups.first().map_or(&[], Vec::as_slice))
-}
-
-/// An answer that says nothing: open if that is allowed, else blank.
-fn nothing(contest: &Contest) -> Result<Answer, ConvertError> {
-    match &contest.rule {
-        Rule::Choice(Choice { min: 0, .. }) => Ok(choice(false, vec![])),
-        Rule::Choice(Choice { blank: true, .. }) => Ok(choice(true, vec![])),
-        Rule::Choice(_) => Err(ConvertError::Nothing(contest.id.clone())),
-    }
+/// The answer that a ranking, or else categories, are in a contest.
+fn preferred(contest: &Contest, groups: &[Vec<usize>], ranking: bool) -> Result<Answer, ConvertError> {
+    let ids = |group: &[usize]| -> Vec<Id> {
+        group.iter().filter_map(|&i| contest.selections.get(i)).map(|s| s.id.clone()).collect()
+    };
+    let first = groups.first().map(Vec::as_slice).unwrap_or_default();
+    let marks = match (&contest.rule, ranking) {
+        (Rule::Choice(_), true) if first.len() > 1 => return Err(ConvertError::TiedFirst),
+        (Rule::Choice(_), _) if first.is_empty() => {
+            return nothing(contest).ok_or_else(|| ConvertError::Nothing(contest.id.clone()));
+        }
+        (Rule::Choice(_), _) => Marks::Listed(ids(first)),
+        (Rule::Borda(_) | Rule::Condorcet(_), true) => Marks::Ranked(groups.iter().map(|group| ids(group)).collect()),
+        _ => {
+            let ballots = if ranking { "rankings" } else { "categories" };
+            return Err(ConvertError::Type { contest: contest.id.clone(), rule: contest.rule.type_name(), ballots });
+        }
+    };
+    Ok(marks.answer(contest)?)
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use veritally_crypto::contests::{Borda, Choice, Condorcet, FirstPlace, Rule};
 use veritally_crypto::id::Id;
 
 use super::{BallotFile, FileBallot, Format};
@@ -15,9 +16,32 @@ pub enum DescribeError {
     /// A plain CSV knows ids only.
     #[error("a CSV file names neither contests nor selections for people: write the election's description yourself")]
     PlainCsv,
+    /// Its ballots say nothing of the kind.
+    #[error("a .{format} file does not hold the ballots of a contest of type {kind:?}: {reason}")]
+    Type {
+        /// Of the file.
+        format: &'static str,
+        /// Asked for.
+        kind: ContestType,
+        /// Why.
+        reason: &'static str,
+    },
     /// The writer failed.
     #[error("the description can't be written: {0}")]
     Toml(String),
+}
+
+/// What the ballots of a file are ballots in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ContestType {
+    /// One selection: the first preference of a ranking.
+    Choice,
+    /// Any number of selections: the first category of a .cat file.
+    Approval,
+    /// Strict rankings by points; the first of n places is worth n.
+    Borda,
+    /// Rankings, with ties, by pairwise comparison.
+    Condorcet,
 }
 
 /// How many trustees are needed.
@@ -46,9 +70,7 @@ struct Description {
 struct Contest {
     id: &'static str,
     name: String,
-    min: u64,
-    max: u64,
-    blank: bool,
+    rule: Rule,
     selections: Vec<Selection>,
 }
 
@@ -58,28 +80,21 @@ struct Selection {
     name: String,
 }
 
-/// Describes the election: a choice of one by first preferences, or free approval for categories; TOML. Ballots that rank
-/// nobody become blank ones. `path` gives the election's id.
+/// Describes the election, in TOML. Without `kind` it is a choice of one by first preferences, or free approval for
+/// categories. Ballots that rank nobody become blank ones in a choice, else rankings of nobody. `path` gives the
+/// election's id.
 ///
 /// # Errors
 /// [`DescribeError`].
-pub fn describe(path: &Path, file: &BallotFile, quorums: Quorums) -> Result<String, DescribeError> {
+pub fn describe(
+    path: &Path,
+    file: &BallotFile,
+    kind: Option<ContestType>,
+    quorums: Quorums,
+) -> Result<String, DescribeError> {
     let selections: Vec<_> = (1..).zip(&file.alternatives).map(|(number, name)| selection(number, name)).collect();
-    let (min, max) = match file.format {
-        Format::Csv => return Err(DescribeError::PlainCsv),
-        Format::Cat => (0, selections.len() as u64),
-        _ => (1, 1),
-    };
-    let empty = |ballot: &FileBallot| matches!(ballot, FileBallot::Ranking(groups) if groups.is_empty());
     let name = file.title.clone().unwrap_or_else(|| stem(path));
-    let contest = Contest {
-        id: "contest",
-        name: name.clone(),
-        min,
-        max,
-        blank: file.ballots.iter().any(|one| empty(&one.ballot)),
-        selections,
-    };
+    let contest = Contest { id: "contest", name: name.clone(), rule: rule(file, kind)?, selections };
     let description = Description {
         election: election_id(&stem(path)),
         name,
@@ -91,6 +106,30 @@ pub fn describe(path: &Path, file: &BallotFile, quorums: Quorums) -> Result<Stri
         contests: vec![contest],
     };
     toml::to_string_pretty(&description).map_err(|e| DescribeError::Toml(e.to_string()))
+}
+
+/// The rule of the only contest, with one seat.
+fn rule(file: &BallotFile, kind: Option<ContestType>) -> Result<Rule, DescribeError> {
+    let categories = match file.format {
+        Format::Csv => return Err(DescribeError::PlainCsv),
+        format => format == Format::Cat,
+    };
+    let kind = kind.unwrap_or(if categories { ContestType::Approval } else { ContestType::Choice });
+    if categories != (kind == ContestType::Approval) {
+        let reason = if categories { "categories are approvals" } else { "rankings approve of nobody" };
+        return Err(DescribeError::Type { format: file.format.name(), kind, reason });
+    }
+    let n = file.alternatives.len() as u64;
+    let empty = |ballot: &FileBallot| matches!(ballot, FileBallot::Ranking(groups) if groups.is_empty());
+    let empty = file.ballots.iter().any(|one| empty(&one.ballot));
+    Ok(match kind {
+        ContestType::Choice => Rule::Choice(Choice { blank: empty, max: 1, min: 1, seats: 1 }),
+        ContestType::Approval => Rule::Choice(Choice { blank: false, max: n, min: 0, seats: 1 }),
+        ContestType::Borda => {
+            Rule::Borda(Borda { first_place: FirstPlace::N, min: u64::from(!empty), places: n, seats: 1 })
+        }
+        ContestType::Condorcet => Rule::Condorcet(Condorcet { seats: 1 }),
+    })
 }
 
 /// By number: names may repeat, ids may not.

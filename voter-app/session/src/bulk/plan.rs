@@ -9,7 +9,7 @@ use veritally_crypto::hash::Hash;
 use veritally_crypto::id::Id;
 
 use super::BulkError;
-use crate::ballot_files::{BallotFile, Converter, CountedBallot};
+use crate::ballot_files::{BallotFile, Converter};
 use crate::credentials::CodeRow;
 use crate::election::Election;
 
@@ -20,6 +20,8 @@ pub struct StyledAnswers {
     pub style: Id,
     /// What is answered.
     pub answers: Answers,
+    /// Position of the ballot in its file.
+    pub ballot: usize,
 }
 
 /// A ballot to be cast.
@@ -69,13 +71,13 @@ impl Plan {
         let credentials: Vec<_> = codes.par_iter().map(|row| row.code.credential(&fingerprint)).collect();
         let styles = &election.manifest().ballot_styles;
         let mut plan = Self { ballots: Vec::with_capacity(count), answers: vec![] };
-        // Answers by line of the file and style.
-        let mut known: HashMap<(u64, usize), usize> = HashMap::new();
+        // Answers by ballot of the file and style.
+        let mut known: HashMap<(usize, usize), usize> = HashMap::new();
         let mut seen: HashMap<CredentialKey, u64> = HashMap::new();
-        let ballots = file.ballots.iter().flat_map(|ballot: &CountedBallot| {
-            std::iter::repeat_n(ballot, usize::try_from(ballot.count).unwrap_or(usize::MAX))
+        let ballots = file.ballots.iter().enumerate().flat_map(|(position, ballot)| {
+            std::iter::repeat_n((position, ballot), usize::try_from(ballot.count).unwrap_or(usize::MAX))
         });
-        for ((row, credential), ballot) in codes.iter().zip(credentials).zip(ballots) {
+        for ((row, credential), (position, ballot)) in codes.iter().zip(credentials).zip(ballots) {
             let line = row.line;
             if let Some(first) = seen.insert(credential.public(), line) {
                 return Err(BulkError::Repeated { line, first });
@@ -85,14 +87,14 @@ impl Plan {
             if voter.counter >= limit {
                 return Err(BulkError::CastLimit { line, limit });
             }
-            let answers = match known.get(&(ballot.line, voter.class.style)) {
+            let answers = match known.get(&(position, voter.class.style)) {
                 Some(known) => *known,
                 None => {
                     // The roll's styles were looked up in the manifest when it was applied.
                     let style = styles.get(voter.class.style).ok_or(BulkError::NotOnRoll { line })?.id.clone();
                     let answers = converter.answers(ballot, &style)?;
-                    plan.answers.push(StyledAnswers { style, answers });
-                    known.insert((ballot.line, voter.class.style), plan.answers.len() - 1);
+                    plan.answers.push(StyledAnswers { style, answers, ballot: position });
+                    known.insert((position, voter.class.style), plan.answers.len() - 1);
                     plan.answers.len() - 1
                 }
             };

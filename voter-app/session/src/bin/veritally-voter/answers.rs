@@ -3,22 +3,42 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use veritally_crypto::contests::{Answer, Answers, ChoiceAnswer, Rule};
+use veritally_crypto::contests::{Answer, Answers};
 use veritally_crypto::id::Id;
 use veritally_crypto::manifest::{Contest, text};
+use veritally_session::marks::{BLANK, Marks};
 use veritally_session::session::Unlocked;
 
-/// What stands for a blank vote.
-const BLANK: &str = "blank";
+/// Between ids: a semicolon would need quotation marks in a shell.
+const SEPARATOR: char = ',';
+
+/// Longest file of answers: ids and numbers of a whole ballot.
+const MAX_ANSWERS_BYTES: u64 = 1 << 20;
 
 /// What to vote.
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct AnswerArguments {
-    /// CONTEST=SELECTION[,SELECTION…], CONTEST=blank, or CONTEST= for none; once for each contest.
-    #[arg(long, value_name = "CONTEST=SELECTIONS")]
+    /// An answer, once for each contest; how it is written depends on the contest's type.
+    ///
+    /// choice: chair=ada or chair=ada,grace; chair=blank for a blank vote, chair= for nobody.
+    ///
+    /// score: chair=ada:3,grace:5; those left out get 0.
+    ///
+    /// quadratic: chair=ada:2,grace:1, the votes for each; v votes cost v² credits.
+    ///
+    /// borda: 'chair=ada>grace>alan', best first; those left out are unranked.
+    ///
+    /// condorcet: 'chair=ada>grace=alan', best first, = for ties; those left out are tied for the last place.
+    ///
+    /// In a shell > needs the quotation marks.
+    #[arg(long, value_name = "CONTEST=ANSWER")]
     choose: Vec<String>,
     /// A JSON object from contest ids to answers, as in a ballot opening's `selections`.
+    ///
+    /// For example {"chair": {"type": "condorcet", "ranking": [["ada"], ["grace", "alan"]]}}; the other types are
+    /// {"type": "choice", "selections": [], "blank": true}, {"type": "score", "scores": {"ada": 3}}, {"type": "quadratic",
+    /// "votes": {"ada": 2}} and {"type": "borda", "ranking": ["ada", "grace"]}.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
 }
@@ -27,6 +47,10 @@ impl AnswerArguments {
     /// Reads the answers; the ballot's contests say of which type each is.
     pub(crate) fn read(&self, ballot: &Unlocked<'_>) -> anyhow::Result<Answers> {
         if let Some(path) = &self.answers {
+            let length = std::fs::metadata(path).with_context(|| format!("can't read {}", path.display()))?.len();
+            if length > MAX_ANSWERS_BYTES {
+                bail!("{} has no answers: it is {length} bytes long", path.display());
+            }
             let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
             return serde_json::from_slice(&bytes).with_context(|| format!("{} has no answers", path.display()));
         }
@@ -40,7 +64,8 @@ impl AnswerArguments {
                 let ids: Vec<_> = ballot.contests().map(|c| c.id.as_str()).collect();
                 format!("your ballot has no contest {id}; it has {}", ids.join(", "))
             })?;
-            if answers.insert(id.clone(), parse(contest, chosen)?).is_some() {
+            let answer = Marks::parse(chosen, SEPARATOR)?.answer(contest)?;
+            if answers.insert(id.clone(), answer).is_some() {
                 bail!("contest {id} is answered twice");
             }
         }
@@ -54,29 +79,33 @@ fn example(ballot: &Unlocked<'_>) -> String {
     format!("{}={}", contest.map_or("contest", |c| c.id.as_str()), selection.unwrap_or("selection"))
 }
 
-fn parse(contest: &Contest, chosen: &str) -> anyhow::Result<Answer> {
-    match &contest.rule {
-        Rule::Choice(_) => {
-            let blank = chosen == BLANK;
-            let ids = chosen.split(',').map(str::trim).filter(|id| !id.is_empty() && !blank);
-            let selections = ids.map(Id::new).collect::<Result<_, _>>()?;
-            Ok(Answer::Choice(ChoiceAnswer { blank, selections }))
+/// Prints the answers with the names that the manifest gives.
+pub(crate) fn show(ballot: &[Contest], answers: &Answers, language: &str) {
+    for contest in ballot {
+        if let Some(answer) = answers.get(&contest.id) {
+            println!("{}: {}", text(&contest.name, language), shown(contest, answer, language));
         }
     }
 }
 
-/// Prints the answers with the names that the manifest gives.
-pub(crate) fn show(ballot: &[Contest], answers: &Answers, language: &str) {
-    for contest in ballot {
-        let Some(answer) = answers.get(&contest.id) else { continue };
-        let chosen = match answer {
-            Answer::Choice(choice) if choice.blank => vec![BLANK],
-            Answer::Choice(choice) => {
-                let chosen = contest.selections.iter().filter(|s| choice.selections.contains(&s.id));
-                chosen.map(|s| text(&s.name, language)).collect()
-            }
-        };
-        let chosen = if chosen.is_empty() { "(nothing)".to_owned() } else { chosen.join(", ") };
-        println!("{}: {chosen}", text(&contest.name, language));
-    }
+/// An answer in one line.
+fn shown(contest: &Contest, answer: &Answer, language: &str) -> String {
+    let name = |id: &Id| {
+        let selection = contest.selections.iter().find(|s| s.id == *id);
+        selection.map_or(id.as_str(), |s| text(&s.name, language)).to_owned()
+    };
+    let tied = |group: &Vec<Id>| group.iter().map(name).collect::<Vec<_>>().join(" = ");
+    let (parts, separator): (Vec<String>, _) = match answer {
+        Answer::Choice(choice) if choice.blank => (vec![BLANK.to_owned()], ""),
+        Answer::Choice(choice) => {
+            // In the order of the ballot.
+            let chosen = contest.selections.iter().filter(|s| choice.selections.contains(&s.id));
+            (chosen.map(|s| name(&s.id)).collect(), ", ")
+        }
+        Answer::Score(answer) => (answer.scores.iter().map(|(id, n)| format!("{}: {n}", name(id))).collect(), ", "),
+        Answer::Quadratic(answer) => (answer.votes.iter().map(|(id, n)| format!("{}: {n}", name(id))).collect(), ", "),
+        Answer::Borda(answer) => (answer.ranking.iter().map(name).collect(), " > "),
+        Answer::Condorcet(answer) => (answer.ranking.iter().map(tied).collect(), " > "),
+    };
+    if parts.is_empty() { "(nothing)".to_owned() } else { parts.join(separator) }
 }

@@ -13,7 +13,8 @@ use veritally_session::{OpenRequest, StateDirectory};
 mod answers;
 mod check;
 mod code;
-mod files;
+mod compare;
+mod describe;
 mod many;
 mod progress;
 mod vote;
@@ -68,9 +69,9 @@ enum Command {
     /// Cast many ballots from a file, one for each credential.
     CastMany(many::CastMany),
     /// Describe the election that a ballot file is from, for `veritally-board create`; or count its ballots.
-    Describe(files::Describe),
+    Describe(describe::Describe),
     /// Compare a verifier's report with the totals that `cast-many` wrote.
-    Compare(files::Compare),
+    Compare(compare::Compare),
 }
 
 impl Common {
@@ -114,7 +115,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::check(common, arguments).await,
         Command::Status(arguments) => vote::status(common, arguments).await,
         Command::CastMany(arguments) => many::cast_many(common, arguments).await,
-        Command::Describe(arguments) => files::describe(&arguments),
-        Command::Compare(arguments) => files::compare(&arguments),
+        Command::Describe(arguments) => describe::describe(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
     }
 }

@@ -62,11 +62,10 @@ pub(crate) async fn cast_many(common: &Common, arguments: CastMany) -> anyhow::R
     let depth = if arguments.full { Depth::Full } else { Depth::Opening };
     let election = Arc::new(Election::open(&common.place(&arguments.place)?, depth).await?);
     let codes = credentials::read(&arguments.credentials, &election.fingerprint())?;
-    let plan = tokio::task::block_in_place(|| {
-        let converter = Converter::new(election.manifest(), &file, arguments.contest.as_ref())?;
-        show_mapping(&election, &file, &converter);
-        anyhow::Ok(Arc::new(Plan::new(&election, &file, &converter, &codes, arguments.limit)?))
-    })?;
+    let converter = Converter::new(election.manifest(), &file, arguments.contest.as_ref())?;
+    show_mapping(&election, &file, &converter);
+    let make_plan = || Plan::new(&election, &file, &converter, &codes, arguments.limit);
+    let plan = Arc::new(tokio::task::block_in_place(make_plan)?);
     drop(codes);
     let contest = arguments.contest.as_ref();
     let (journal, resumed) = Journal::open(&arguments.journal(), &election.fingerprint(), &file.digest, contest)?;
@@ -75,7 +74,8 @@ pub(crate) async fn cast_many(common: &Common, arguments: CastMany) -> anyhow::R
     let outcome = work.await;
     meter.finish();
     let report = outcome?;
-    let totals = bulk::totals(election.manifest(), &plan, &report.done);
+    let target = converter.target().map(|contest| &contest.id);
+    let totals = bulk::totals(election.manifest(), &file, target, &plan, &report.done);
     show_report(&report, &totals, arguments.totals.as_deref())?;
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
