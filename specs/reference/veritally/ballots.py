@@ -58,7 +58,7 @@ def credential_secret(fingerprint, code):
 
 
 def public_id(credential):
-    return crockford(labelled_hash("credential-id", credential), 50)
+    return grouped(crockford(labelled_hash("credential-id", credential), 50))
 
 
 # --- 4.2 Encryption -------------------------------------------------------------------------------------------------

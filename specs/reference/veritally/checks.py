@@ -177,11 +177,9 @@ class Verification:
                 return self._needs_refused(subject.type, types)
             case "ceremony-order" | "commits" | "ceremony-hash":
                 return bool(types & CEREMONY_TYPES)
-            case "part-order" if subject.type == "roll-part":
-                return "roll-part" in types
             case "part-order" | "part-hash":
                 return any(r.trustee == subject.trustee and (r.type or "").endswith("-part") for r in self.refused)
-            case "roll-hash" | "roll-count" | "roll-weight" | "roll-order":
+            case "roll-part-order" | "roll-hash" | "roll-count" | "roll-weight" | "roll-order":
                 return "roll-part" in types
             case "ceremony-incomplete":
                 return bool(types & CEREMONY_TYPES)
@@ -388,7 +386,7 @@ CEREMONY_TYPES = {*CEREMONY, *(f"{kind}-part" for kind in CEREMONY)}
 
 # Refusals that may follow from an entry that can't be read.
 CONSEQUENCES = {
-    "wrong-phase", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash", "roll-order", "roll-hash",
+    "wrong-phase", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash", "roll-part-order", "roll-order", "roll-hash",
     "roll-count", "roll-weight", "ceremony-incomplete", "roll-missing", "counter", "previous", "tally-head-size",
     "tally-head-ballots", "tally-head-digest", "tally-head-without-ballots", "no-tally-head",
 }  # fmt: skip

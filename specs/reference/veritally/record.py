@@ -319,7 +319,7 @@ class Record:
     def _roll_part(self, entry):
         _require(self.roll_hash is None, "V13", "roll-complete")
         self._signed_by(self.manifest.registrar["key"], entry)
-        _require(entry["part"] == len(self.roll_parts), "V13", "part-order")
+        _require(entry["part"] == len(self.roll_parts), "V13", "roll-part-order")
         _require(entry["entries"] != [], "V13", "empty-roll")
         last, added = self.last_credential, {}
         for line in entry["entries"]:

@@ -11,9 +11,10 @@ use veritally_crypto::id::Id;
 use veritally_crypto::manifest::CheckedManifest;
 use veritally_crypto::sample::{SampleElection, choice_contest, choose, english, id};
 use veritally_session::ballot_files::{
-    self, BallotFile, ConvertError, Converter, DescribeError, FileBallot, FileProblem, Format, LineError, MAX_BALLOTS,
-    Quorums, describe, parse,
+    self, BallotFile, ContestType, ConvertError, Converter, DescribeError, FileBallot, FileProblem, Format, LineError,
+    MAX_BALLOTS, Quorums, describe, parse,
 };
+use veritally_session::marks::{Marks, MarksError};
 
 /// A PrefLib file with three alternatives.
 fn preflib(kind: &str, voters: u64, lines: &[&str]) -> String {
@@ -153,9 +154,9 @@ fn the_plain_csv_names_selections_by_id() {
     let file = parse(Format::Csv, b"\xef\xbb\xbfcount,chair,board\n2,a,\"b; c\"\n1,blank,\n").unwrap();
     assert_eq!(file.contests, [id("chair").unwrap(), id("board").unwrap()]);
     let FileBallot::Marks(marks) = &file.ballots[0].ballot else { panic!("no marks") };
-    assert_eq!(marks[&id("board").unwrap()].selections, [id("b").unwrap(), id("c").unwrap()]);
+    assert_eq!(marks[&id("board").unwrap()], Marks::Listed(vec![id("b").unwrap(), id("c").unwrap()]));
     let FileBallot::Marks(marks) = &file.ballots[1].ballot else { panic!("no marks") };
-    assert!(marks[&id("chair").unwrap()].blank && marks[&id("board").unwrap()].selections.is_empty());
+    assert_eq!((&marks[&id("chair").unwrap()], &marks[&id("board").unwrap()]), (&Marks::Blank, &Marks::default()));
     assert_eq!((file.count(), file.ballots[1].line), (3, 3));
     assert_eq!(parse(Format::Csv, b"chair\na\nb\n").unwrap().count(), 2);
 }
@@ -165,8 +166,11 @@ fn a_malformed_plain_csv_is_refused_with_its_line() {
     assert!(matches!(refused(Format::Csv, "Chair\na\n"), (1, FileProblem::Column(_))));
     assert!(matches!(refused(Format::Csv, "chair,chair\na,a\n"), (1, FileProblem::Column(_))));
     assert!(matches!(refused(Format::Csv, "count\n1\n"), (1, FileProblem::Column(_))));
-    assert_eq!(refused(Format::Csv, "chair\na\nB\n"), (3, FileProblem::Mark("B".into())));
-    assert_eq!(refused(Format::Csv, "chair\na;\n"), (2, FileProblem::Mark(String::new())));
+    let not_an_id = |text: &str| FileProblem::Mark(MarksError::Id(text.into(), ';'));
+    assert_eq!(refused(Format::Csv, "chair\na\nB\n"), (3, not_an_id("B")));
+    assert_eq!(refused(Format::Csv, "chair\na;\n"), (2, not_an_id("")));
+    assert_eq!(refused(Format::Csv, "chair\na>>b\n"), (2, not_an_id("")));
+    assert_eq!(refused(Format::Csv, "chair\na:3;b\n"), (2, FileProblem::Mark(MarksError::Value("b".into()))));
     assert_eq!(refused(Format::Csv, "chair,count\na\n"), (2, FileProblem::Fields { found: 1, expected: 2 }));
     assert_eq!(refused(Format::Csv, "chair,count\na,x\n"), (2, FileProblem::Count("x".into())));
     assert_eq!(refused(Format::Csv, "chair\n").1, FileProblem::NoBallots);
@@ -178,7 +182,7 @@ fn a_ballot_file_describes_its_election() {
     let quorums = Quorums { quorum: 2, agreement_quorum: 3 };
     let described = |name: &str, format, text: &str| {
         let file = parse(format, text.as_bytes()).unwrap();
-        toml::from_str::<toml::Table>(&describe(Path::new(name), &file, quorums).unwrap()).unwrap()
+        toml::from_str::<toml::Table>(&describe(Path::new(name), &file, None, quorums).unwrap()).unwrap()
     };
     let titled = format!("# TITLE: Who \"leads\"?\n{}", preflib("cat", 1, &["1: {},{1,2}"]));
     let cat = described("dir/Some_Vote 1.cat", Format::Cat, &titled);
@@ -186,20 +190,47 @@ fn a_ballot_file_describes_its_election() {
     assert_eq!(cat["name"].as_str(), Some("Who \"leads\"?"));
     assert_eq!(cat["agreement_quorum"].as_integer(), Some(3));
     let contest = cat["contests"][0].as_table().unwrap();
-    assert_eq!((contest["min"].as_integer(), contest["max"].as_integer()), (Some(0), Some(3)));
+    assert_eq!((contest["rule"]["min"].as_integer(), contest["rule"]["max"].as_integer()), (Some(0), Some(3)));
     assert_eq!(contest["selections"][1]["name"].as_str(), Some("Grace: the second"));
     let blt = described("ward.blt", Format::Blt, BLT);
     assert_eq!((blt["name"].as_str(), blt["max_total_weight"].as_integer()), (Some("The title"), Some(10)));
-    assert_eq!(blt["contests"][0]["blank"].as_bool(), Some(true), "five ballots rank nobody");
+    assert_eq!(blt["contests"][0]["rule"]["blank"].as_bool(), Some(true), "five ballots rank nobody");
     let csv = parse(Format::Csv, b"chair\na\n").unwrap();
-    assert_eq!(describe(Path::new("a.csv"), &csv, quorums), Err(DescribeError::PlainCsv));
+    assert_eq!(describe(Path::new("a.csv"), &csv, None, quorums), Err(DescribeError::PlainCsv));
+}
+
+#[test]
+fn a_ballot_file_is_described_as_the_type_that_is_asked_for() {
+    let quorums = Quorums { quorum: 2, agreement_quorum: 2 };
+    let described = |format, text: &str, kind| {
+        let file = parse(format, text.as_bytes()).unwrap();
+        describe(Path::new("ward"), &file, Some(kind), quorums)
+            .map(|text| toml::from_str::<toml::Table>(&text).unwrap()["contests"][0]["rule"].clone())
+    };
+    let soi = preflib("soi", 1, &["1: 2,3"]);
+    let rule = |text: &str| toml::from_str::<toml::Table>(text).unwrap()["rule"].clone();
+    let borda = |min| format!("rule = {{ type = 'borda', first_place = 'n', min = {min}, places = 3, seats = 1 }}");
+    assert_eq!(described(Format::Soi, &soi, ContestType::Borda).unwrap(), rule(&borda(1)));
+    let four = borda(0).replace("places = 3", "places = 4");
+    assert_eq!(described(Format::Blt, BLT, ContestType::Borda).unwrap(), rule(&four), "five ballots rank nobody");
+    let condorcet = rule("rule = { type = 'condorcet', seats = 1 }");
+    assert_eq!(described(Format::Soi, &soi, ContestType::Condorcet).unwrap(), condorcet);
+    let cat = preflib("cat", 1, &["1: {},{1,2}"]);
+    assert_eq!(described(Format::Cat, &cat, ContestType::Approval).unwrap()["type"].as_str(), Some("choice"));
+    for (format, text, kind) in [
+        (Format::Soi, &soi, ContestType::Approval),
+        (Format::Cat, &cat, ContestType::Condorcet),
+        (Format::Cat, &cat, ContestType::Choice),
+    ] {
+        assert!(matches!(described(format, text, kind), Err(DescribeError::Type { .. })));
+    }
 }
 
 #[test]
 fn damaged_files_are_read_or_refused_and_never_a_panic() {
     use rand::{RngExt as _, SeedableRng as _};
     let rng = &mut rand::rngs::StdRng::seed_from_u64(1);
-    let csv = "count,chair,board\n2,a,\"b; c\"\n1,blank,\n".to_owned();
+    let csv = "count,chair,board\n2,a:3,\"b; c\"\n1,blank,a>b=c\n".to_owned();
     let cat = preflib("cat", 4, &["2: {},{1,2,3}", "1: 2,{1,3}", "1: {1,2}"]);
     for (format, text) in [(Format::Cat, cat), (Format::Blt, BLT.to_owned()), (Format::Csv, csv)] {
         for _ in 0..5_000 {
@@ -209,7 +240,7 @@ fn damaged_files_are_read_or_refused_and_never_a_panic() {
                 match rng.random_range(0..3) {
                     0 => bytes[at] = rng.random(),
                     1 => bytes.truncate(at.max(1)),
-                    _ => bytes.insert(at, b"0,;={}\"-#\n"[rng.random_range(0..10)]),
+                    _ => bytes.insert(at, b"0,;=>:{}\"-#\n"[rng.random_range(0..12)]),
                 }
             }
             _ = parse(format, &bytes);
@@ -346,7 +377,7 @@ fn data(name: &str) -> Option<PathBuf> {
 fn count(manifest: &CheckedManifest, file: &BallotFile) -> BTreeMap<Id, u64> {
     let mut counts = BTreeMap::new();
     for (answers, ballot) in convert(manifest, file).unwrap().iter().zip(&file.ballots) {
-        let Answer::Choice(chosen) = answers.values().next().unwrap();
+        let Answer::Choice(chosen) = answers.values().next().unwrap() else { panic!("no choice") };
         for selection in &chosen.selections {
             *counts.entry(selection.clone()).or_default() += ballot.count;
         }

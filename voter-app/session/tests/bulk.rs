@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use board::Board;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::sample::{SampleElection, choose};
+use veritally_crypto::id::Id;
+use veritally_crypto::sample::{SampleElection, choose, id};
 use veritally_session::ballot_files::{BallotFile, Converter, Format, parse};
 use veritally_session::bulk::{self, BulkError, Journal, JournalError, Plan, Report, totals};
 use veritally_session::credentials::{self, CodeRow, CodesError};
@@ -30,6 +31,10 @@ fn codes(board: &Board) -> Vec<CodeRow> {
         code: voter.code.clone(),
     };
     inner.election.voters.iter().zip(2..).map(row).collect()
+}
+
+fn chair() -> Id {
+    id("chair").unwrap()
 }
 
 fn soi() -> BallotFile {
@@ -61,7 +66,7 @@ async fn every_ballot_of_the_file_is_cast_and_the_tally_is_the_files() {
     let board = Board::open(31).await;
     let (election, plan, report) = run(&board, None).await.unwrap();
     assert_eq!((report.cast, report.cast_before, report.refused.len()), (30, 0, 0));
-    let totals = totals(election.manifest(), &plan, &report.done);
+    let totals = totals(election.manifest(), &soi(), Some(&chair()), &plan, &report.done);
     assert_eq!(totals[0].rows.iter().map(|row| row.count).collect::<Vec<_>>(), COUNTS);
     board.lock().election.finish(&mut rand::rng()).unwrap();
     assert_eq!(board.lock().election.state.decrypted().unwrap()[0].cells[0].counts, COUNTS);
@@ -82,7 +87,7 @@ async fn an_interrupted_run_goes_on_with_the_same_bytes() {
     let (election, plan, report) = run(&board, None).await.unwrap();
     assert_eq!(report.cast + report.cast_before, 30);
     assert!(report.cast_before >= 11 && report.refused.is_empty());
-    assert_eq!(totals(election.manifest(), &plan, &report.done)[0].rows[1].count, 12);
+    assert_eq!(totals(election.manifest(), &soi(), Some(&chair()), &plan, &report.done)[0].rows[1].count, 12);
     {
         let inner = board.lock();
         assert_eq!(inner.election.state.counts().ballots_cast, 30);
@@ -165,4 +170,60 @@ fn files_of_codes_are_read_and_errors_never_repeat_a_code() {
     let wrong = format!("id,code\n1,{}\n", &code[..code.len() - 3]);
     let error = refuse(&wrong);
     assert!(matches!(error, CodesError::Code { line: 2, .. }) && !error.to_string().contains(&code[..8]), "{error}");
+}
+
+/// Five lines for eleven voters; the fourth voter and the last four have the short style, the ninth weight 5.
+const EVERY_TYPE: &str = "count,choice,score,quadratic,borda,condorcet\n\
+                          3,a;b,a:3;b:5,a:2;b:2,b>a>c,a>b=c\n\
+                          1,blank,,,,d>c>b>a\n\
+                          3,c,c:5;d:3,d:3,d,b\n\
+                          2,d,,,,a=b>c=d\n\
+                          2,b;a,,,,\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clear_count_of_every_contest_type_is_what_is_decrypted() {
+    let mut voters = vec![("all", 1); 11];
+    voters[3].0 = "short";
+    voters[7..].iter_mut().for_each(|voter| voter.0 = "short");
+    voters[8].1 = 5;
+    let board = Board::of_every_type(&voters).await;
+    let election = Arc::new(Election::open(&board.request(), Depth::Opening).await.unwrap());
+    let file = parse(Format::Csv, EVERY_TYPE.as_bytes()).unwrap();
+    let converter = Converter::new(election.manifest(), &file, None).unwrap();
+    let plan = Arc::new(Plan::new(&election, &file, &converter, &codes(&board), None).unwrap());
+    let journal = Journal::open(&journal_path(&board), &election.fingerprint(), &file.digest, None).unwrap();
+    let report = bulk::cast_many(&election, &plan, journal, 4, |_| {}).await.unwrap();
+    assert_eq!((report.cast, report.refused.len()), (11, 0));
+    let totals = totals(election.manifest(), &file, None, &plan, &report.done);
+    let clear = |contest: usize| totals[contest].rows.iter().map(|row| row.count).collect::<Vec<_>>();
+    assert_eq!(clear(0), [5, 5, 3, 6, 1], "the ninth voter's d counts five times; the blank vote comes last");
+    assert_eq!(clear(1), [9, 15, 15, 9]);
+    assert_eq!(clear(2), [6, 6, 0, 9]);
+    assert_eq!(clear(3), [9, 12, 6, 12]);
+    // ab ac ad, ba bc bd, ca cb cd, da db dc
+    assert_eq!(clear(4), [3, 9, 9, 4, 9, 9, 1, 1, 3, 1, 1, 1]);
+    assert_eq!(totals[4].rows[3].id, "b>a");
+    board.lock().election.finish(&mut rand::rng()).unwrap();
+    let inner = board.lock();
+    for (contest, decrypted) in inner.election.state.decrypted().unwrap().iter().enumerate() {
+        assert_eq!(decrypted.cells[0].counts, clear(contest), "{}", decrypted.contest);
+    }
+}
+
+#[test]
+fn the_second_way_to_the_schulze_order_is_as_good_as_the_protocols() {
+    use rand::{RngExt as _, SeedableRng as _};
+    use veritally_crypto::contests::schulze as protocol;
+    use veritally_session::bulk::schulze;
+    let rng = &mut rand::rngs::StdRng::seed_from_u64(5);
+    for round in 0..300 {
+        let n = rng.random_range(2..=8);
+        // Few different counts, so that there are ties of all kinds.
+        let most = if round % 2 == 0 { 4 } else { 1_000 };
+        let wins: Vec<Vec<u64>> =
+            (0..n).map(|a| (0..n).map(|b| if a == b { 0 } else { rng.random_range(0..most) }).collect()).collect();
+        let strengths = schulze::path_strengths(&wins);
+        assert_eq!(strengths, protocol::path_strengths(&wins), "{wins:?}");
+        assert_eq!(schulze::order(&strengths), protocol::order(&strengths), "{wins:?}");
+    }
 }

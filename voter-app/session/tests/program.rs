@@ -126,3 +126,72 @@ async fn many_ballots_are_cast_from_files_and_the_totals_printed() {
     assert!(again.success && again.shown.contains("an earlier run had cast 6"), "{}", again.shown);
     assert_eq!(board.lock().election.state.counts().ballots_cast, 6);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_contest_type_is_voted_on_in_its_own_words_or_from_a_file() {
+    let board = Board::of_every_type(&[("all", 1), ("all", 1)]).await;
+    let cast = "cast --link LINK --yes --choose choice=a,b --choose score=a:3,b:5 --choose quadratic=a:2 \
+                --choose borda=a>b>c --choose condorcet=a>b=c";
+    let cast = run(&board, cast, Some(0));
+    assert!(cast.success, "{}", cast.shown);
+    for (contest, shown) in [
+        ("choice", "A, B"),
+        ("score", "A: 3, B: 5"),
+        ("quadratic", "A: 2"),
+        ("borda", "A > B > C"),
+        ("condorcet", "A > B = C"),
+    ] {
+        assert_eq!(cast.value(&format!("{contest}: ")), shown);
+    }
+    let answers = r#"{"borda":{"ranking":["d"],"type":"borda"},"choice":{"blank":true,"selections":[],"type":"choice"},
+        "condorcet":{"ranking":[["d"],["a","c"]],"type":"condorcet"},"quadratic":{"type":"quadratic","votes":{"d":3}},
+        "score":{"scores":{"c":1},"type":"score"}}"#;
+    std::fs::write(board.state.path().join("answers.json"), answers).unwrap();
+    let cast = run(&board, "cast --link LINK --yes --answers answers.json", Some(1));
+    assert!(cast.success, "{}", cast.shown);
+    assert_eq!((cast.value("choice: "), cast.value("condorcet: ")), ("blank", "D > A = C"));
+    for (answer, reason) in [
+        ("score=a", "write each id with its number"),
+        ("score=a:6", "at most 5"),
+        ("score=a:5,b:5", "10 used of a budget of 8"),
+        ("quadratic=a:2,b:3", "13 used of a budget of 9"),
+        ("borda=a>b=c", "ranks strictly"),
+        ("borda=a>b>c>d", "overvote"),
+        ("borda=a,b", "write a ranking"),
+        ("condorcet=a>b>a", "twice"),
+        ("choice=a>b", "write the chosen ids"),
+    ] {
+        let refused = run(&board, &format!("cast --link LINK --yes --choose {answer}"), Some(0));
+        assert!(!refused.success && refused.shown.contains(reason), "{answer}: {}", refused.shown);
+    }
+    assert_eq!(board.lock().election.state.counts().ballots_cast, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pairwise_counts_and_their_order_are_compared() {
+    let board = Board::open(1).await;
+    let row = |id: &str, count: u64| format!(r#"{{"id":"{id}","count":{count}}}"#);
+    let rows = [("a>b", 3), ("a>c", 2), ("b>a", 1), ("b>c", 4), ("c>a", 2), ("c>b", 0)].map(|(id, n)| row(id, n));
+    let totals = format!(r#"[{{"id":"chair","rows":[{}]}}]"#, rows.join(","));
+    std::fs::write(board.state.path().join("totals.json"), totals).unwrap();
+    let report = r#"{"verdict":"pass","contests":[{"id":"chair","selections":[{"id":"a"},{"id":"b"},{"id":"c"}],
+        "pairwise":[[0,3,2],[1,0,4],[2,0,0]],"path_strengths":[[0,3,3],[0,0,4],[0,0,0]],
+        "ranking":[["a"],["b"],["c"]]}]}"#;
+    let compare = |report: &str| {
+        std::fs::write(board.state.path().join("report.json"), report).unwrap();
+        run(&board, "compare --report report.json --totals totals.json", None)
+    };
+    let same = compare(report);
+    assert!(same.success && same.shown.contains("chair a>b: decrypted 3 = cast 3"), "{}", same.shown);
+    assert!(same.shown.contains("chair order: decrypted (a > b > c) = cast (a > b > c)"), "{}", same.shown);
+    for (from, to) in [
+        ("[0,3,2]", "[0,4,2]"),
+        (r#"[["a"],["b"],["c"]]"#, r#"[["a","b"],["c"]]"#),
+        ("[0,3,3]", "[0,3,2]"),
+        (r#""ranking""#, r#""other""#),
+        (r#""id":"chair""#, r#""id":"mayor""#),
+    ] {
+        let differs = compare(&report.replace(from, to));
+        assert!(!differs.success && differs.shown.contains("NOT EQUAL"), "{from}: {}", differs.shown);
+    }
+}

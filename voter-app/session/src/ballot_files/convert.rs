@@ -97,13 +97,15 @@ impl<'a> Converter<'a> {
     fn convert(&self, ballot: &FileBallot, style: &Id) -> Result<Answers, ConvertError> {
         let manifest = self.manifest;
         let (_, compiled) = manifest.style(style).ok_or_else(|| ConvertError::NoStyle(style.clone()))?;
-        let contests: Vec<_> = compiled.contests.iter().filter_map(|place| manifest.contests.get(place.contest)).collect();
+        let contests: Vec<_> =
+            compiled.contests.iter().filter_map(|place| manifest.contests.get(place.contest)).collect();
         let mut given = match ballot {
             FileBallot::Marks(marks) => {
                 // An empty field of a contest that is not on this voter's ballot says nothing.
                 let on_style = |id: &Id| contests.iter().any(|contest| contest.id == *id);
                 let said = marks.iter().filter(|(id, marks)| **marks != Marks::default() || on_style(id));
-                said.map(|(id, marks)| Ok((id.clone(), self.marked(id, marks)?))).collect::<Result<_, ConvertError>>()?
+                said.map(|(id, marks)| Ok((id.clone(), self.marked(id, marks)?)))
+                    .collect::<Result<_, ConvertError>>()?
             }
             FileBallot::Ranking(groups) | FileBallot::Categories(groups) => {
                 let ranking = matches!(ballot, FileBallot::Ranking(_));

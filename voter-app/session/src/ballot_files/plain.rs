@@ -34,7 +34,9 @@ fn row(record: &csv::StringRecord, columns: &[Option<Id>]) -> Result<(u64, FileB
     for (column, field) in columns.iter().zip(record) {
         match column {
             None => how_many = count(field)?,
-            Some(contest) => _ = all.insert(contest.clone(), Marks::parse(field, SEPARATOR).map_err(FileProblem::Mark)?),
+            Some(contest) => {
+                _ = all.insert(contest.clone(), Marks::parse(field, SEPARATOR).map_err(FileProblem::Mark)?)
+            }
         }
     }
     Ok((how_many, FileBallot::Marks(all)))

@@ -9,13 +9,41 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use veritally_board_api::{Link, Problem, ProblemKind};
 use veritally_crypto::ballot::EncryptedBallot;
+use veritally_crypto::contests::{Borda, Choice, Condorcet, FirstPlace, Quadratic, Rule, Score};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::log::merkle::{Frontier, InclusionProof, leaf_hash};
 use veritally_crypto::log::receipt::Receipt;
 use veritally_crypto::log::tiles::{TileKind, TilePath, encode_entries, encode_hashes};
 use veritally_crypto::log::{Checkpoint, SignedCheckpoint};
-use veritally_crypto::sample::SampleElection;
+use veritally_crypto::manifest::{BallotStyle, Manifest};
+use veritally_crypto::sample::{SampleElection, choice_contest, english, id};
 use veritally_session::{OpenRequest, StateDirectory};
+
+/// A contest of each type, four selections each; the style `short` has the choice and the Condorcet contest only.
+pub fn every_type(manifest: &mut Manifest) {
+    let rules = [
+        ("choice", Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1 })),
+        ("score", Rule::Score(Score { limit: 8, max: 5, seats: 1 })),
+        ("quadratic", Rule::Quadratic(Quadratic { credits: 9, seats: 1 })),
+        ("borda", Rule::Borda(Borda { first_place: FirstPlace::N, min: 0, places: 3, seats: 1 })),
+        ("condorcet", Rule::Condorcet(Condorcet { seats: 1 })),
+    ];
+    let plain = || Choice { blank: false, max: 1, min: 1, seats: 1 };
+    manifest.contests = rules
+        .into_iter()
+        .map(|(name, rule)| {
+            let mut contest = choice_contest(name, 4, plain()).unwrap();
+            contest.rule = rule;
+            contest
+        })
+        .collect();
+    let all: Vec<_> = manifest.contests.iter().map(|contest| contest.id.clone()).collect();
+    let short = vec![all[0].clone(), all[4].clone()];
+    manifest.ballot_styles = vec![
+        BallotStyle { contests: all, id: id("all").unwrap(), name: english("All") },
+        BallotStyle { contests: short, id: id("short").unwrap(), name: english("Short") },
+    ];
+}
 
 /// The board's state and its tricks.
 pub struct Inner {
@@ -66,6 +94,17 @@ impl Board {
     /// With this many voters, opened.
     pub async fn open(voters: usize) -> Self {
         Self::serve(SampleElection::open_with(voters, &mut rand::rng()).unwrap()).await
+    }
+
+    /// With a contest of each type, and voters of these styles and weights, opened.
+    pub async fn of_every_type(voters: &[(&str, u64)]) -> Self {
+        let rng = &mut rand::rng();
+        let mut election = SampleElection::start((2, 3), every_type, rng).unwrap();
+        election.ceremony(rng).unwrap();
+        let roll: Vec<_> = voters.iter().map(|(style, weight)| (*style, "all", *weight)).collect();
+        election.roll(&roll, rng).unwrap();
+        election.open().unwrap();
+        Self::serve(election).await
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
