@@ -16,8 +16,6 @@ use crate::id::Id;
 use crate::leaves::{BallotLeaf, Leaf};
 use crate::text::{crockford, grouped};
 
-#[cfg(all(test, feature = "sample"))]
-mod cheating;
 mod context;
 mod opening;
 mod prepare;

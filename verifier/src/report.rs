@@ -84,9 +84,19 @@ pub struct ContestReport {
     /// Blank ballots, where blank is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blank: Option<u64>,
-    /// Row a, column b: how many prefer a to b. For contests that compare pairs.
+    /// Selections that could have been chosen and were not, where they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undervotes: Option<u64>,
+    /// Row a, column b: how many prefer a to b, in the order of `selections`, which have no counts then. For contests
+    /// that compare pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairwise: Option<Vec<Vec<u64>>>,
+    /// Row a, column b: strength of the strongest path from a to b. For contests that compare pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_strengths: Option<Vec<Vec<u64>>>,
+    /// Layers, best first: nobody in a later one beats anybody in an earlier one. For contests that compare pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<Vec<Vec<Id>>>,
     /// Who won for certain; ties are said in `method`.
     pub winners: Vec<Id>,
     /// How winners follow from counts; or why there are none.
@@ -99,7 +109,7 @@ pub struct ContestReport {
 pub struct SelectionReport {
     pub id: Id,
     pub name: String,
-    /// Left out when the contest is withheld.
+    /// Votes, score or points. Left out when the contest is withheld, and where pairs are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
@@ -118,6 +128,10 @@ pub struct GroupReport {
     pub selections: Vec<SelectionReport>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blank: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undervotes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairwise: Option<Vec<Vec<u64>>>,
 }
 
 /// What became of a check.

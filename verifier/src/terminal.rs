@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use veritally_crypto::id::Id;
+
 use crate::report::{ContestReport, Report, Status, Verdict};
 
 /// Width to which messages are wrapped.
@@ -106,13 +108,53 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> std::fmt::Re
 
 fn write_contest(out: &mut String, contest: &ContestReport, style: Style) -> std::fmt::Result {
     writeln!(out, "\n{} ({})", style.paint("1", &clean(&contest.name)), contest.method)?;
-    for selection in &contest.selections {
-        let count = selection.count.map_or("withheld".into(), |count| count.to_string());
+    for (number, selection) in (1..).zip(&contest.selections) {
+        let count = match (selection.count, &contest.pairwise) {
+            (Some(count), _) => count.to_string(),
+            (None, Some(_)) => format!("({number})"),
+            (None, None) => "withheld".into(),
+        };
         let mark = if contest.winners.contains(&selection.id) { "*" } else { " " };
         writeln!(out, " {mark}{count:>12}  {}", clean(&selection.name))?;
     }
-    if let Some(blank) = contest.blank {
-        writeln!(out, "  {blank:>12}  (blank)")?;
+    for (count, what) in [(contest.blank, "blank"), (contest.undervotes, "not used")] {
+        if let Some(count) = count {
+            writeln!(out, "  {count:>12}  ({what})")?;
+        }
+    }
+    write_pairs(out, contest)
+}
+
+/// The pairwise table, and the order with the strengths of its paths.
+fn write_pairs(out: &mut String, contest: &ContestReport) -> std::fmt::Result {
+    if let Some(pairwise) = &contest.pairwise {
+        writeln!(out, "\n  ballots that rank the row's selection before the column's")?;
+        write_table(out, pairwise)?;
+    }
+    if let Some(strengths) = &contest.path_strengths {
+        writeln!(out, "\n  strongest paths from the row's selection to the column's")?;
+        write_table(out, strengths)?;
+    }
+    if let Some(ranking) = &contest.ranking {
+        let number = |id: &Id| contest.selections.iter().position(|s| s.id == *id).map_or(0, |i| i + 1);
+        let layer = |ids: &Vec<Id>| ids.iter().map(|id| format!("({})", number(id))).collect::<Vec<_>>().join(" = ");
+        writeln!(out, "\n  order: {}", ranking.iter().map(layer).collect::<Vec<_>>().join(" > "))?;
+    }
+    Ok(())
+}
+
+/// A square table whose rows and columns are the selections' numbers.
+fn write_table(out: &mut String, matrix: &[Vec<u64>]) -> std::fmt::Result {
+    let digits = |number: u64| number.to_string().len();
+    // A column holds its number in brackets, too.
+    let width = matrix.iter().flatten().map(|count| digits(*count)).max().unwrap_or(0).max(4) + 2;
+    let header: String = (1..=matrix.len()).map(|column| format!("{:>width$}", format!("({column})"))).collect();
+    writeln!(out, "        {header}")?;
+    for (a, row) in matrix.iter().enumerate() {
+        let cell =
+            |(b, count): (usize, &u64)| format!("{:>width$}", if a == b { "–".to_owned() } else { count.to_string() });
+        let cells: String = row.iter().enumerate().map(cell).collect();
+        writeln!(out, "  {:>6}{cells}", format!("({})", a + 1))?;
     }
     Ok(())
 }

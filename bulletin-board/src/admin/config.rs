@@ -82,7 +82,8 @@ pub struct ContestConfig {
     pub name: Text,
     /// The options.
     pub selections: Vec<SelectionConfig>,
-    /// How it is voted on, as in the manifest: `rule = { type = "choice", … }`. Without it, a choice by the next four.
+    /// How it is voted on, as in the manifest (specs/encoding.md): `rule = { type = "condorcet", seats = 1 }`. Without it,
+    /// a choice by the next four.
     pub rule: Option<Rule>,
     /// Fewest options; 1.
     pub min: Option<u64>,
@@ -442,6 +443,21 @@ mod tests {
     }
 
     #[test]
+    fn rules_of_every_type_are_taken_as_the_manifest_has_them() {
+        for (rule, name) in [
+            ("{ type = \"score\", limit = 0, max = 5, seats = 1 }", "score"),
+            ("{ type = \"quadratic\", credits = 25, seats = 2 }", "quadratic"),
+            ("{ type = \"borda\", first_place = \"n-1\", min = 0, places = 3, seats = 1 }", "borda"),
+            ("{ type = \"condorcet\", seats = 1 }", "condorcet"),
+        ] {
+            let with =
+                |rule: &str| parse(&SMALL.replace("id = \"council\"", &format!("id = \"council\"\nrule = {rule}")));
+            assert_eq!(with(rule).unwrap().contests().unwrap()[0].rule.type_name(), name);
+            assert!(with(&rule.replace("seats", "chairs")).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_dispute_window_is_a_duration_or_minutes() {
         let with = |line: &str| parse(&SMALL.replace("voting_days = 7", line)).unwrap().dispute_window_ms();
         assert_eq!(with("dispute_window = \"0s\"").unwrap(), 0);
@@ -451,11 +467,15 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_of_the_demo_is_read() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/sample/committee.toml");
-        let config = Config::read(&path).unwrap();
-        assert_eq!(config.contests().unwrap()[0].selections.len(), 5);
-        assert_eq!(config.dispute_window_ms().unwrap(), 0);
-        config.schedule(0).unwrap();
+    fn the_samples_of_the_demo_are_read() {
+        for (name, contests) in [("committee", 1), ("assembly", 6)] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scripts/sample/{name}.toml"));
+            let config = Config::read(&path).unwrap();
+            let found = config.contests().unwrap();
+            assert_eq!(found.len(), contests);
+            assert!(found.iter().all(|contest| contest.selections.len() >= 3), "{name}");
+            assert_eq!(config.dispute_window_ms().unwrap(), 0);
+            config.schedule(0).unwrap();
+        }
     }
 }

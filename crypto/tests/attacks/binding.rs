@@ -6,14 +6,18 @@ use std::convert::Infallible;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _, TryCryptoRng, TryRng};
 use veritally_crypto::ballot::EncryptedBallot;
+use veritally_crypto::ceremony::ElectionKeys;
 use veritally_crypto::contests::Choice;
 use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::group::{EncodedPoint, EncodedScalar, Generators, RistrettoPoint, Scalar, random_scalar};
 use veritally_crypto::hash::Hash;
+use veritally_crypto::leaves::BallotLeaf;
 use veritally_crypto::manifest::{BallotStyle, Manifest};
 use veritally_crypto::sample::{choice_contest, choose, english, id};
 
 use crate::prover::{Protocol, Prover, Setup, altered, base, cheat, errors, integer, integers};
+
+type Edit = fn(&mut BallotLeaf);
 
 /// The sample's 1-of-5 contest in two styles that are alike, `all` and `twin`, and another contest in neither.
 fn twins(manifest: &mut Manifest) {
@@ -73,12 +77,8 @@ fn prover_and_verifier_written_a_second_time_agree_with_the_first() {
 #[test]
 fn fingerprint_ceremony_keys_style_counter_and_previous_can_not_be_altered_after_the_proof() {
     let (setup, mut rng) = setup();
-    let plain = |edit: fn(&mut Manifest), keys: veritally_crypto::ceremony::ElectionKeys| {
-        let edited = |m: &mut Manifest| {
-            twins(m);
-            m.clone_from(&setup.manifest);
-            edit(m);
-        };
+    let with = |floor: u64, keys: ElectionKeys| {
+        let edited = |m: &mut Manifest| *m = Manifest { floor, ..(**setup.manifest).clone() };
         let other = Setup::new(edited, &mut StdRng::seed_from_u64(12));
         Setup::with_keys(other.manifest, keys, setup.secrets.clone())
     };
@@ -88,11 +88,11 @@ fn fingerprint_ceremony_keys_style_counter_and_previous_can_not_be_altered_after
     let mut other_key = setup.keys.clone();
     other_key.keys[6] += base(Scalar::ONE);
     other_key.encoded[6] = (&other_key.keys[6]).into();
-    let same = |m: &mut Manifest| m.floor += 0;
+    let floor = setup.manifest.floor;
     let moved = [
-        ("fingerprint", plain(|m| m.floor += 1, setup.keys.clone())),
-        ("ceremony", plain(same, other_ceremony)),
-        ("keys", plain(same, other_key)),
+        ("fingerprint", with(floor + 1, setup.keys.clone())),
+        ("ceremony", with(floor, other_ceremony)),
+        ("keys", with(floor, other_key)),
     ];
     for (member, other) in &moved {
         let weak = Protocol::without(member);
@@ -102,7 +102,7 @@ fn fingerprint_ceremony_keys_style_counter_and_previous_can_not_be_altered_after
         assert_eq!(setup.verify(&ballot, &mut rng), Ok(()));
         assert!(other.verify(&ballot, &mut rng).is_err(), "{member}");
     }
-    let edits: [(&str, fn(&mut veritally_crypto::leaves::BallotLeaf)); 3] = [
+    let edits: [(&str, Edit); 3] = [
         ("style", |leaf| leaf.style = id("twin").unwrap()),
         ("counter", |leaf| leaf.counter = 2),
         ("previous", |leaf| leaf.previous = Hash::of(b"another")),
@@ -121,8 +121,8 @@ fn each_part_of_the_statement_and_each_announcement_changes_the_challenge_after_
     let (setup, mut rng) = setup();
     let ballot = Prover::new(&setup, "all", bits(&setup), &mut rng).prove(&Protocol::real());
     let (y, x) = Protocol::real().challenges(&setup, ballot.leaf());
-    // The crate's challenges are these: its ballots verify with them. So leaving one out must give others.
-    assert!(errors(&setup, made(&setup, &mut rng).leaf(), y, x)[0] != RistrettoPoint::default());
+    // The crate's challenges are these two: its ballots are accepted with them.
+    assert!(Protocol::real().accepts(&setup, &made(&setup, &mut rng)));
     for member in Protocol::real().before_y {
         let (y_without, x_without) = Protocol::without(member).challenges(&setup, ballot.leaf());
         assert!(y_without != y && x_without != x, "{member}");
@@ -223,13 +223,6 @@ fn errors_of_two_checks_of_one_ballot_do_not_cancel() {
     for seed in 0..8 {
         assert_eq!(setup.verify(&ballot, &mut StdRng::seed_from_u64(seed)), Err(1));
     }
-    // Nor do those of checks that multiply G: z_4 against the right side of check 4.
-    let ballot = altered(&made(&setup, &mut rng), |leaf| {
-        leaf.z_4 = moved(&leaf.z_4, d);
-        leaf.z_3 = moved(&leaf.z_3, Scalar::ZERO);
-        leaf.e_data = (&(leaf.e_data.decode().unwrap() + base(d))).into();
-    });
-    assert!(setup.verify(&ballot, &mut rng).is_err());
 }
 
 /// A generator that counts what is drawn from it and never repeats itself.
@@ -259,7 +252,7 @@ impl TryCryptoRng for Counting {}
 fn every_batch_and_every_half_of_a_failing_one_has_weights_from_fresh_randomness() {
     let (setup, mut rng) = setup();
     let mut ballots: Vec<_> = (0..8).map(|_| made(&setup, &mut rng)).collect();
-    let mut draws = |ballots: &[EncryptedBallot]| {
+    let draws = |ballots: &[EncryptedBallot]| {
         let mut counting = Counting { inner: StdRng::seed_from_u64(5), draws: vec![] };
         let verdicts = setup.context.verify_batch(ballots.to_vec(), &mut counting);
         let bad: Vec<usize> = (0..8).filter(|i| verdicts[*i].is_err()).collect();

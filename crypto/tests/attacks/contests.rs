@@ -46,8 +46,7 @@ pub fn random_contest(which: usize, name: &str, rng: &mut StdRng) -> Contest {
 pub fn random_manifest(manifest: &mut Manifest, rng: &mut StdRng) {
     let first: usize = rng.random_range(0..TYPES);
     let contests = rng.random_range(1..=3);
-    manifest.contests =
-        (0..contests).map(|i| random_contest(first + i * 2, &format!("contest-{i}"), rng)).collect();
+    manifest.contests = (0..contests).map(|i| random_contest(first + i * 2, &format!("contest-{i}"), rng)).collect();
     let all: Vec<Id> = manifest.contests.iter().map(|contest| contest.id.clone()).collect();
     let style = |name: &str, contests: &[Id]| BallotStyle {
         contests: contests.to_vec(),
@@ -93,7 +92,8 @@ pub fn counts(contest: &Contest, answer: &Answer) -> Vec<u64> {
     let n = contest.selections.len();
     let rows = contest.rule.compile(n).secret;
     let name = |i: usize| &contest.selections[i].id;
-    let place = |groups: &[Vec<Id>], id: &Id| groups.iter().position(|group| group.contains(id)).unwrap_or(groups.len());
+    let place =
+        |groups: &[Vec<Id>], id: &Id| groups.iter().position(|group| group.contains(id)).unwrap_or(groups.len());
     rows.iter()
         .map(|row| match (row.meaning, answer) {
             (RowMeaning::Selection(i), Answer::Choice(answer)) => u64::from(answer.selections.contains(name(i))),

@@ -142,8 +142,17 @@ impl Protocol {
     pub fn real() -> Self {
         Self {
             before_y: vec![
-                "fingerprint", "ceremony", "keys", "style", "relation", "credential", "counter", "previous", "pad",
-                "data", "bits",
+                "fingerprint",
+                "ceremony",
+                "keys",
+                "style",
+                "relation",
+                "credential",
+                "counter",
+                "previous",
+                "pad",
+                "data",
+                "bits",
             ],
             before_x: vec!["a", "t", "s", "e-pad", "e-data", "v"],
             checks: (1..=5).map(|number| vec![number]).collect(),
@@ -251,9 +260,7 @@ pub fn errors(setup: &Setup, leaf: &BallotLeaf, y: Scalar, x: Scalar) -> [Ristre
         point(&leaf.bits) * x + point(&leaf.a) - commit(generators, &f, z_1),
         point(&leaf.t) * x + point(&leaf.s) - generators.g_0 * bit_check - generators.h * z_2,
         point(&leaf.pad) * x + point(&leaf.e_pad) - base(z_3),
-        (data + base(values)) * x + point(&leaf.e_data)
-            - base(dot(&weights, &f))
-            - combined_key(setup, style, y) * z_3,
+        (data + base(values)) * x + point(&leaf.e_data) - base(dot(&weights, &f)) - combined_key(setup, style, y) * z_3,
         point(&leaf.credential) * x + point(&leaf.v) - base(z_4),
     ]
 }
@@ -325,7 +332,8 @@ impl<'a> Prover<'a> {
     /// B3.
     pub fn announce(&mut self, y: Scalar) {
         let (generators, leaf) = (&self.setup.generators, &mut self.leaf);
-        let t: Scalar = self.a.iter().zip(&self.bits).zip(powers(y)).map(|((a, b), y)| y * a * (Scalar::ONE - b - b)).sum();
+        let t: Scalar =
+            self.a.iter().zip(&self.bits).zip(powers(y)).map(|((a, b), y)| y * a * (Scalar::ONE - b - b)).sum();
         let s: Scalar = self.a.iter().zip(powers(y)).map(|(a, y)| y * a * a).sum();
         leaf.a = (&commit(generators, &self.a, self.s_a)).into();
         leaf.t = (&(generators.g_0 * t + generators.h * self.s_t)).into();

@@ -52,10 +52,8 @@ fn bits_for(y: Scalar, weights: &[Scalar], target: Scalar, rng: &mut StdRng) -> 
     loop {
         let mut b: Vec<Scalar> = weights.iter().map(|_| random_scalar(rng)).collect();
         // b_2 = α + β·b_1 from the second equation
-        let (alpha, beta) = (
-            (target - dot(&weights[2..], &b[2..])) * weights[1].invert(),
-            -weights[0] * weights[1].invert(),
-        );
+        let (alpha, beta) =
+            ((target - dot(&weights[2..], &b[2..])) * weights[1].invert(), -weights[0] * weights[1].invert());
         // The first equation: c_2·b_1² + c_1·b_1 + c_0 = 0
         let (y, y_2) = (y, y * y);
         let rest: Scalar = b.iter().zip(powers(y)).skip(2).map(|(b, y_i)| y_i * b * (Scalar::ONE - b)).sum();

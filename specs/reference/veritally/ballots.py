@@ -113,7 +113,7 @@ class Ballot:
 
     @staticmethod
     def from_entry(entry):
-        return Ballot(**entry.fields)
+        return Ballot(**entry.decoded().fields)
 
     def entry_bytes(self):
         def text(value):

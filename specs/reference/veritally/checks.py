@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, field
 
 from . import log
-from .ballots import Ballot, BallotError, code_words, verify_batch
+from .ballots import Ballot, code_words, verify_batch
+from .contests import path_strengths, schulze_order
 from .encoding import Malformed, parse_entry, sha256
 from .group import combination
 from .decryption import lagrange
@@ -59,16 +60,20 @@ class Verification:
         self.obstacle = ""
         self.checkpoint, self.entries, self.complete = None, [], False
         self.record, self.started = Record(keep_bad_proofs=True), False
-        self.refused = []
+        self.refused, self.closing_head_differs = [], False
         self.codes, self.proofs, self.times = {}, 0, {}
 
     # --- Findings ---------------------------------------------------------------------------------------------------
 
-    def fail(self, check, index, sentence):
+    def fail(self, check, index, sentence, obstructs=False):
+        """A failure; `obstructs`: because of it other checks may not be reached."""
         self.findings[check].failures.append((index, sentence))
-        if not self.obstacle:
+        if obstructs and not self.obstacle:
             where = "" if index is None else f", entry {index}"
             self.obstacle = f"Could not be checked, because of {check} ({CHECKS[check]}){where}."
+
+    def hinder(self, check):
+        self.findings[check].hindered = self.findings[check].hindered or self.obstacle
 
     def conclude(self, check, reached, holds="Holds.", not_yet=""):
         if reached:
@@ -94,7 +99,7 @@ class Verification:
         try:
             self.checkpoint = log.parse_checkpoint(data)
         except log.LogError as error:
-            self.fail("V3", None, str(error))
+            self.fail("V3", None, str(error), obstructs=True)
 
     def _read_entries(self):
         for level, index, width in log.expected_tiles(self.checkpoint.size):
@@ -103,7 +108,7 @@ class Verification:
             try:
                 self.entries += self.source.entries(index, width)
             except log.LogError as error:
-                self.fail("V5", len(self.entries), str(error))
+                self.fail("V5", len(self.entries), str(error), obstructs=True)
                 return
         self.complete = True
 
@@ -115,10 +120,9 @@ class Verification:
                 self.times["opened"] = index
                 self._verify_proofs(self.entries[index:])
             try:
-                entry = self.record.apply(data)
+                entry = self.record.apply(data, index)
             except Rejection as rejection:
                 self._refuse(index, data, rejection)
-                self.record.skip(data)
             else:
                 self._admitted(index, entry)
 
@@ -128,10 +132,10 @@ class Verification:
         for data in rest:
             try:
                 entry = parse_entry(data)
+                if entry.type == "ballot" and entry["style"] in self.record.contexts:
+                    batch.append((self.record.contexts[entry["style"]], Ballot.from_entry(entry), data))
             except Malformed:
                 continue
-            if entry.type == "ballot" and entry["style"] in self.record.contexts:
-                batch.append((self.record.contexts[entry["style"]], Ballot.from_entry(entry), data))
         self.proofs = len(batch)
         for start in range(0, len(batch), BATCH):
             part = batch[start : start + BATCH]
@@ -151,6 +155,7 @@ class Verification:
                     self.fail("V21", index, f"ballot {code_words(code)}: {self.record.bad_proofs[-1][1]}")
             case "closing":
                 self.times["closed"] = entry["time_ms"]
+                self.closing_head_differs = bool(self.refused)
             case "decryption-share" | "decryption-share-part":
                 if self.record.bad_shares and self.record.bad_shares[-1][0] == index:
                     _, trustee, problem = self.record.bad_shares[-1]
@@ -162,9 +167,15 @@ class Verification:
         if rejection.fault == "unknown-type":
             subject.type = "other"
         if self._follows(rejection, subject):
-            self.findings[rejection.check].hindered = self.findings[rejection.check].hindered or self.obstacle
+            self.hinder(rejection.check)
+            if subject.type not in ("ballot", "tally-head"):
+                # Phases come first, so the signature was not looked at.
+                self.hinder("V10")
         else:
-            self.fail(rejection.check, index, str(rejection))
+            self.fail(rejection.check, index, str(rejection), obstructs=True)
+        proof = self.record.ballot_proofs.get(sha256(data))
+        if proof and proof.check:
+            self.fail("V21", index, str(proof))
         self.refused.append(subject)
 
     def _follows(self, rejection, subject):
@@ -191,6 +202,8 @@ class Verification:
                 return "ballot" in types
             case "no-tally-head":
                 return "tally-head" in types
+            case "other-head" | "share-head":
+                return self.closing_head_differs
         return False
 
     def _needs_refused(self, kind, types):
@@ -208,15 +221,16 @@ class Verification:
     # --- The log's files ----------------------------------------------------------------------------------------------
 
     def _check_log(self):
-        c, m = self.checkpoint, self.record.manifest
+        c, m = self.checkpoint, self._manifest_as_found()
         if c is None:
             return
         if c.size == 0:
-            self.fail("V1", None, "the log has no entries")
+            self.fail("V1", None, "the log has no entries", obstructs=True)
+        for check in ("V3", "V4"):
+            self.conclude(check, m is not None)
         if m is not None:
-            if not log.signed_by_log(c, m.log["origin"], m.log["key"]):
+            if not log.signed_by_log(c, m["log"]["origin"], m["log"]["key"]):
                 self.fail("V3", None, "the checkpoint is not signed by the log that the manifest names")
-            self.conclude("V3", True)
             self._check_witnesses(c, m)
         tree = log.Tree(map(log.leaf_hash, self.entries))
         if self.complete:
@@ -224,19 +238,28 @@ class Verification:
                 self.fail("V5", None, "the entries do not have the root hash that the checkpoint gives")
             for level, index, name, problem in self.source.wrong_tiles(tree):
                 self.fail("V6", index * log.TILE ** (level + 1), f"{name} {problem}")
-            for index, sentence in self.source.beyond(tree, self.entries):
-                self.fail("V7", index, sentence)
-        for check in ("V5", "V6", "V7"):
-            self.conclude(check, self.complete)
+        for index, sentence in self.source.beyond(c.size, tree, self.entries):
+            self.fail("V7", index, sentence)
+        for check, reached in (("V5", True), ("V6", self.complete), ("V7", True)):
+            self.conclude(check, reached)
+
+    def _manifest_as_found(self):
+        """The members of entry 0, even if they break rules; None when it is no manifest."""
+        try:
+            entry = parse_entry(self.entries[0])
+        except (IndexError, Malformed):
+            return None
+        return entry.fields if entry.type == "manifest" else None
 
     def _check_witnesses(self, c, m):
-        if not m.witnesses:
+        if not m["witnesses"]:
             self.findings["V4"].conclusion = ("not_applicable", "The election names no witnesses.")
             return
-        found = [w["name"] for w in m.witnesses if log.cosignature(c, w["name"], w["key"]) is not None]
-        if len(found) < m.witness_quorum:
-            self.fail("V4", None, f"{len(found)} witnesses cosigned, {m.witness_quorum} are needed")
-        self.conclude("V4", True, f"Cosigned by {', '.join(found) or 'nobody'}; {m.witness_quorum} needed.")
+        quorum = m["witness_quorum"]
+        found = [w["name"] for w in m["witnesses"] if log.cosignature(c, w["name"], w["key"]) is not None]
+        if len(found) < quorum:
+            self.fail("V4", None, f"{len(found)} witnesses cosigned, {quorum} are needed")
+        self.conclude("V4", True, f"Cosigned by {', '.join(found) or 'nobody'}; {quorum} needed.")
 
     # --- Conclusions --------------------------------------------------------------------------------------------------
 
@@ -342,7 +365,7 @@ class Verification:
             withheld = listed["withheld"]
             winners, tied = ([], []) if withheld else compiled.winners(totals)
             ids = [s["id"] for s in contest["selections"]]
-            method = "withheld: too few voted" if withheld else compiled.METHOD
+            method = WITHHELD if withheld else compiled.method(totals)
             if tied:
                 method += f"; tied for the last seats: {', '.join(ids[i] for i in tied)}"
             contests.append(
@@ -351,7 +374,7 @@ class Verification:
                     "name": contest["name"][language],
                     "type": contest["rule"]["type"],
                     **_selections(contest, language, compiled, None if withheld else totals),
-                    **_pairwise(compiled, None if withheld else totals),
+                    **({} if withheld else _pairs(compiled, totals, ids)),
                     "winners": [ids[i] for i in winners],
                     "method": method,
                 }
@@ -364,6 +387,7 @@ class Verification:
                         "ballots": cell.ballots,
                         "weight": cell.total_weight,
                         **_selections(contest, language, compiled, counts["counts"]),
+                        **_pairwise(compiled, counts["counts"]),
                     }
                 )
         return contests, groups
@@ -377,9 +401,20 @@ def _selections(contest, language, compiled, counts):
     return {"selections": listed, **({} if blank is None else {"blank": blank})}
 
 
+WITHHELD = "withheld: too few voted to publish counts without showing single votes"
+
+
 def _pairwise(compiled, counts):
-    matrix = compiled.pairwise(counts) if counts is not None else None
+    matrix = compiled.pairwise(counts)
     return {} if matrix is None else {"pairwise": matrix}
+
+
+def _pairs(compiled, counts, ids):
+    matrix = compiled.pairwise(counts)
+    if matrix is None:
+        return {}
+    ranking = [[ids[i] for i in layer] for layer in schulze_order(matrix)]
+    return {"pairwise": matrix, "path_strengths": path_strengths(matrix), "ranking": ranking}
 
 
 CEREMONY_TYPES = {*CEREMONY, *(f"{kind}-part" for kind in CEREMONY)}

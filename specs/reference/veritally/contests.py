@@ -75,6 +75,9 @@ class ContestType:
     def pairwise(self, counts):
         return None
 
+    def method(self, counts):
+        return self.METHOD
+
     def winners(self, counts):
         """Positions of those who have won and of those who are tied for the last seats."""
         return most_votes(self.split_counts(counts)[0], self.seats)
@@ -181,6 +184,9 @@ class Score(ContestType):
             bits += digits(self.limit - sum(values), self.limit)
         return bits
 
+    def possible(self, counts, weight):
+        return super().possible(counts, weight) and (not self.limit or sum(counts) <= self.limit * weight)
+
 
 class Quadratic(ContestType):
     """v votes for an option cost v² of c credits. Bits: unary votes by option, digits of the unspent credits."""
@@ -213,6 +219,11 @@ class Quadratic(ContestType):
         bits = [int(k < v) for v in values for k in range(self.votes)]
         return bits + digits(self.credits - spent, self.credits)
 
+    def possible(self, counts, weight):
+        # Cauchy and Schwarz: (Σ w·v)² ≤ Σ w · Σ w·v², and Σ v² ≤ c on each ballot.
+        squares = sum(count * count for count in counts)
+        return super().possible(counts, weight) and squares <= self.credits * weight**2
+
 
 class Borda(ContestType):
     """Strict rankings of min…P places. Bits: x_{a,p}, e_p, o_a, u_p."""
@@ -232,7 +243,7 @@ class Borda(ContestType):
         super().__init__(rule, selections)
         n, self.min, self.places = self.n, rule["min"], rule["places"]
         _require_rule(self.min <= self.places <= n, "places")
-        first = n if rule["first_place"] == "n" else n - 1
+        self.first = first = n if rule["first_place"] == "n" else n - 1
         places = range(1, self.places + 1)
         x = {(a, p): i for (a, p), i in zip(((a, p) for a in range(n) for p in places), self._new_bits(n * self.places))}
         e = dict(zip(range(self.min + 1, self.places + 1), self._new_bits(self.places - self.min)))
@@ -257,6 +268,13 @@ class Borda(ContestType):
         empty = [int(placed[p] is None) for p in range(self.min, self.places)]
         unranked = [int(s not in ranking) for s in self.selections]
         return bits + empty + unranked + [later - earlier for earlier, later in zip(empty, empty[1:])]
+
+    def possible(self, counts, weight):
+        def points(places):
+            return sum(self.first - p for p in range(places))
+
+        in_all = points(self.min) * weight <= sum(counts) <= points(self.places) * weight
+        return super().possible(counts, weight) and in_all
 
 
 MAX_CONDORCET = 11
@@ -317,8 +335,14 @@ class Condorcet(ContestType):
         return sorted(won), sorted(tied)
 
     def possible(self, counts, weight):
-        matrix = self.pairwise(counts)
-        return all(matrix[a][b] + matrix[b][a] <= weight for a, b in self.unordered)
+        m = self.pairwise(counts)
+        pairs = all(m[a][b] + m[b][a] <= weight for a, b in self.unordered)
+        return pairs and all(0 <= m[a][b] + m[b][c] - m[a][c] <= weight for a, b, c in self.triples)
+
+    def method(self, counts):
+        m = self.pairwise(counts)
+        beats_all = any(all(m[a][b] > m[b][a] for b in range(self.n) if b != a) for a in range(self.n))
+        return "Schulze; Condorcet winner" if beats_all else "Schulze"
 
 
 def path_strengths(matrix):

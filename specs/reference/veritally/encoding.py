@@ -35,9 +35,7 @@ class UnknownType(Malformed):
 
 
 class BadElement(Malformed):
-    """A point or scalar of an otherwise well-formed entry that does not decode; `type` is the entry's."""
-
-    type = None
+    """A point or scalar of an otherwise well-formed entry that does not decode."""
 
 
 # --- protocol.md, section 1: notation -------------------------------------------------------------------------------
@@ -201,18 +199,39 @@ def to_base64(data):
     return base64.b64encode(data).decode()
 
 
-def point(value):
-    try:
-        return Point.decode(base64_bytes(32)(value))
-    except DecodeError as error:
-        raise BadElement(str(error)) from None
+@dataclass(frozen=True)
+class Undecodable:
+    """What stands in an entry's fields where 32 bytes are no point or scalar: it is judged after the signature."""
+
+    problem: str
 
 
-def scalar(value):
-    try:
-        return decode_scalar(base64_bytes(32)(value))
-    except DecodeError as error:
-        raise BadElement(str(error)) from None
+def _element(decode):
+    def shape(value):
+        data = base64_bytes(32)(value)
+        try:
+            return decode(data)
+        except DecodeError as error:
+            return Undecodable(str(error))
+
+    return shape
+
+
+point = _element(Point.decode)
+scalar = _element(decode_scalar)
+
+
+def undecodable(value):
+    """The name of the first member that does not decode, or None."""
+    match value:
+        case Undecodable():
+            return value.problem
+        case list():
+            return next(filter(None, map(undecodable, value)), None)
+        case dict():
+            found = ((name, undecodable(member)) for name, member in value.items())
+            return next((f"{name}: {problem}" for name, problem in found if problem), None)
+    return None
 
 
 key = base64_bytes(32)
@@ -385,6 +404,12 @@ class Entry:
     def hash(self):
         return sha256(self.data)
 
+    def decoded(self):
+        """This entry, if all its points and scalars decode."""
+        if problem := undecodable(self.fields):
+            raise BadElement(problem)
+        return self
+
 
 def parse_entry(data, shapes=ENTRIES, limit=MAX_ENTRY_BYTES):
     """The entry that these bytes are."""
@@ -394,11 +419,7 @@ def parse_entry(data, shapes=ENTRIES, limit=MAX_ENTRY_BYTES):
     kind = value.get("type")
     if not isinstance(kind, str) or kind not in shapes:
         raise UnknownType("no such type of entry")
-    try:
-        fields = shapes[kind]({name: v for name, v in value.items() if name != "type"})
-    except BadElement as error:
-        error.type = kind.removesuffix("/v1")
-        raise
+    fields = shapes[kind]({name: v for name, v in value.items() if name != "type"})
     return Entry(kind.removesuffix("/v1"), fields, value, data)
 
 

@@ -304,15 +304,16 @@ class Folder:
             except LogError as error:
                 yield level, index, name, f"can't be read: {error}"
 
-    def beyond(self, tree, entries):
-        """(entry or None, sentence) for each file below tile/ that is not of this tree.
+    def beyond(self, size, tree, entries):
+        """(entry or None, sentence) for each file below tile/ that is not of a tree of this size.
 
-        Earlier, shorter versions of a tile or bundle are allowed when they are beginnings of it.
+        Earlier, shorter versions of a tile or bundle are allowed when they are beginnings of it. `tree` and `entries` are
+        what could be read.
         """
         wanted = {}
-        for level, index, width in expected_tiles(tree.size):
-            hashes = tree.levels[8 * level][index * TILE : index * TILE + width]
-            wanted[f"tile/{level}", index] = (width, level, hashes)
+        for level, index, width in expected_tiles(size):
+            known = tree.levels[8 * level] if 8 * level < len(tree.levels) else []
+            wanted[f"tile/{level}", index] = (width, level, known[index * TILE : index * TILE + width])
             if level == 0:
                 wanted["tile/entries", index] = (width, 0, entries[index * TILE : index * TILE + width])
         for path in sorted(self.path.glob("tile/**/*")):
@@ -323,7 +324,7 @@ class Folder:
             full, level, items = wanted.get((folder, index), (0, 0, []))
             if width is None or width > full:
                 yield None, f"{name} is no file of this log"
-            elif width < full:
+            elif width < full and len(items) >= width:
                 expected = write_bundle(items[:width]) if folder == "tile/entries" else b"".join(items[:width])
                 try:
                     same = self.read(name) == expected

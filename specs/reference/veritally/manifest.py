@@ -13,7 +13,7 @@ class Manifest:
     """A checked manifest: contests compiled, rows numbered, styles as relations."""
 
     def __init__(self, entry):
-        self.fields, self.fingerprint = entry.fields, entry.hash
+        self.fields, self.fingerprint = entry.decoded().fields, entry.hash
         for name, value in entry.fields.items():
             setattr(self, name, value)
         self._check_officials()

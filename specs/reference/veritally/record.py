@@ -136,17 +136,12 @@ class Record:
         self.share_entries, self.shares, self.bad_shares = {}, {}, []
         self.counts = self.result = None
 
-    @property
-    def index(self):
-        """The place in the log of the entry that is being judged."""
-        return self.tree.size
+    def apply(self, data, index=None):
+        """Admits the entry with these bytes, or raises `Rejection` and changes nothing.
 
-    def skip(self, data):
-        """Passes over an entry that was refused and stands in the log all the same: only size and root move."""
-        self.tree.append(leaf_hash(data))
-
-    def apply(self, data):
-        """Admits the entry with these bytes, or raises `Rejection` and changes nothing."""
+        `index`: the entry's place in the log, which differs from the number of admitted entries after a refusal.
+        """
+        self.index = self.tree.size if index is None else index
         entry = self._parse(data)
         if self.phase is None:
             self._manifest(entry)
@@ -172,11 +167,8 @@ class Record:
         except UnknownType as error:
             raise Rejection("V29", "unknown-type", str(error)) from None
         except Malformed as error:
-            check = "V8"
-            if isinstance(error, BadElement):
-                check = _check_of_elements(error.type)
             fault = "too-large" if isinstance(error, TooLong) else "malformed"
-            raise Rejection("V1" if self.phase is None else check, fault, str(error)) from None
+            raise Rejection("V1" if self.phase is None else "V8", fault, str(error)) from None
 
     # --- Manifest and signatures ----------------------------------------------------------------------------------
 
@@ -196,6 +188,13 @@ class Record:
         _require(signature is not None, "V10", "signature", "the entry is not signed")
         holds = ed25519.verify(key, signed_bytes(self.fingerprint, entry.value), signature)
         _require(holds, "V10", "signature")
+        self._decoded(entry)
+
+    def _decoded(self, entry):
+        try:
+            entry.decoded()
+        except BadElement as error:
+            raise Rejection(_check_of_elements(entry.type), "undecodable", str(error)) from None
 
     def _administrator(self, entry):
         number = entry["administrator"]
@@ -364,6 +363,7 @@ class Record:
     # --- Section 4: ballots and tally heads -----------------------------------------------------------------------
 
     def _ballot(self, entry):
+        self._decoded(entry)
         ballot = ballots.Ballot.from_entry(entry)
         _require(ballot.style in self.contexts, "V16", "ballot-style")
         try:

@@ -23,7 +23,9 @@ pub(super) fn fill(report: &mut Report, state: &RecordState) {
             ballots: cell.ballots,
             weight: cell.weight,
             selections: rows.selections(Some(&counts.counts)),
-            blank: rows.blank(&counts.counts),
+            blank: rows.find(&counts.counts, RowMeaning::Blank),
+            undervotes: rows.find(&counts.counts, RowMeaning::Undervotes),
+            pairwise: contest.rule.outcome(&counts.counts, contest.selections.len()).pairwise,
         }));
     }
 }
@@ -57,10 +59,6 @@ impl<'a> Rows<'a> {
             .collect()
     }
 
-    fn blank(&self, counts: &[u64]) -> Option<u64> {
-        self.find(counts, RowMeaning::Blank)
-    }
-
     /// Totals over all cells, and who wins.
     fn contest(&self, result: &ContestResult) -> ContestReport {
         let mut totals = vec![0u64; self.meanings.len()];
@@ -81,14 +79,18 @@ impl<'a> Rows<'a> {
             (false, false) => format!("{}; tied for the last seats: {}", outcome.method, tied.join(", ")),
         };
         let counts = (!result.withheld).then_some(totals.as_slice());
+        let pairwise = outcome.pairwise.filter(|_| !result.withheld);
+        let ranking = pairwise.is_some().then(|| outcome.ranking.iter().map(|layer| ids(layer)).collect());
         ContestReport {
             id: self.contest.id.clone(),
             name: text(&self.contest.name, self.language).to_owned(),
             kind: self.contest.rule.type_name().to_owned(),
             selections: self.selections(counts),
-            blank: counts.and_then(|counts| self.blank(counts)),
-            // Only contest types that compare pairs have it; there is none yet.
-            pairwise: None,
+            blank: counts.and_then(|counts| self.find(counts, RowMeaning::Blank)),
+            undervotes: counts.and_then(|counts| self.find(counts, RowMeaning::Undervotes)),
+            path_strengths: outcome.path_strengths.filter(|_| pairwise.is_some()),
+            pairwise,
+            ranking,
             winners: if result.withheld { vec![] } else { ids(&outcome.winners) },
             method,
         }

@@ -1,9 +1,8 @@
 //! V24 to V27: agreements, cells, decryption shares, result.
 
-use veritally_crypto::contests::{Rule, SecretRow};
-use veritally_crypto::record::{RecordState, ShareEntry};
+use veritally_crypto::record::ShareEntry;
 
-use super::{Check, cells};
+use super::{Check, cells, counts};
 use crate::audit::Audit;
 use crate::findings::Conclusion;
 use crate::words::count;
@@ -26,7 +25,7 @@ pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 4] {
             let sentence = "Two programs merge small groups of voters in different ways.";
             audit.findings.fail(Check::Cells, None, sentence);
         }
-        if let Some(sentence) = audit.state.as_ref().and_then(impossible) {
+        if let Some(sentence) = audit.state.as_ref().and_then(counts::impossible) {
             audit.findings.fail(Check::Result, None, sentence);
         }
     }
@@ -95,59 +94,4 @@ fn result(audit: &Audit<'_>) -> Conclusion {
     let ballots = count(state.counts().ballots_counted, "ballot adds", "ballots add");
     let holds = format!("The published counts are what {ballots} up to; winners were recomputed from them.");
     audit.reached(state.is_published(), holds, not_yet(audit, "No result is published yet."))
-}
-
-/// Counts that no permitted ballots could come to. The ballots' proofs rule this out: that it is looked at again costs
-/// nothing and depends on no proof.
-fn impossible(state: &RecordState) -> Option<String> {
-    let manifest = state.manifest();
-    for (counts, cells) in state.decrypted()?.iter().zip(state.cells()) {
-        let contest = manifest.contests.get(cells.contest)?;
-        let rows = &manifest.contest_rows().get(cells.contest)?.secret;
-        for (found, cell) in counts.cells.iter().zip(&cells.cells) {
-            let in_range =
-                |(count, row): (&u64, &SecretRow)| u128::from(*count) <= u128::from(cell.weight) * u128::from(row.max);
-            let rows_hold = found.counts.len() == rows.len() && found.counts.iter().zip(rows).all(in_range);
-            if !rows_hold || !adds_up(&contest.rule, &found.counts, contest.selections.len(), cell.weight) {
-                return Some(format!("No permitted ballots can add up to the counts of contest {}.", contest.id));
-            }
-        }
-    }
-    None
-}
-
-/// What a contest's rule says about the sum of all counts, where it is that simple: a choice has between min and max
-/// selections for each ballot that is not blank.
-fn adds_up(rule: &Rule, counts: &[u64], selections: usize, weight: u64) -> bool {
-    #[allow(unreachable_patterns)] // Other contest types have no such rule over their counts.
-    let choice = match rule {
-        Rule::Choice(choice) => choice,
-        _ => return true,
-    };
-    let blank = counts.get(selections).copied().unwrap_or(0);
-    let selected: u128 = counts.iter().take(selections).map(|count| u128::from(*count)).sum();
-    let Some(marked) = weight.checked_sub(blank) else { return false };
-    let range = u128::from(choice.min) * u128::from(marked)..=u128::from(choice.max) * u128::from(marked);
-    counts.iter().take(selections).all(|count| *count <= marked) && range.contains(&selected)
-}
-
-#[cfg(test)]
-mod tests {
-    use veritally_crypto::contests::Choice;
-
-    use super::*;
-
-    #[test]
-    fn counts_that_no_permitted_ballots_come_to_are_told() {
-        let one = Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1 });
-        assert!(adds_up(&one, &[3, 4], 2, 7));
-        assert!(!adds_up(&one, &[3, 5], 2, 7));
-        assert!(!adds_up(&one, &[3, 3], 2, 7));
-        let blank = Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1 });
-        assert!(adds_up(&blank, &[3, 3, 1, 4], 3, 8));
-        assert!(!adds_up(&blank, &[5, 1, 1, 4], 3, 8));
-        assert!(!adds_up(&blank, &[3, 3, 3, 4], 3, 8));
-        assert!(!adds_up(&blank, &[0, 0, 0, 9], 3, 8));
-        assert!(adds_up(&blank, &[0, 0, 0, 8], 3, 8));
-    }
 }

@@ -1,7 +1,6 @@
 //! Answers of every contest type: as people type them, and made of rankings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[allow(dead_code)]
 mod board;
 
 use veritally_crypto::contests::{

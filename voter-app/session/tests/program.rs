@@ -130,9 +130,12 @@ async fn many_ballots_are_cast_from_files_and_the_totals_printed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_contest_type_is_voted_on_in_its_own_words_or_from_a_file() {
     let board = Board::of_every_type(&[("all", 1), ("all", 1)]).await;
-    let cast = "cast --link LINK --yes --choose choice=a,b --choose score=a:3,b:5 --choose quadratic=a:2 \
-                --choose borda=a>b>c --choose condorcet=a>b=c";
-    let cast = run(&board, cast, Some(0));
+    let answers = ["choice=a,b", "score=a:3,b:5", "quadratic=a:2", "borda=a>b>c", "condorcet=a>b=c"];
+    let cast_command = |answers: &[&str]| {
+        let chosen: String = answers.iter().map(|answer| format!(" --choose {answer}")).collect();
+        format!("cast --link LINK --yes{chosen}")
+    };
+    let cast = run(&board, &cast_command(&answers), Some(0));
     assert!(cast.success, "{}", cast.shown);
     for (contest, shown) in [
         ("choice", "A, B"),
@@ -143,10 +146,10 @@ async fn every_contest_type_is_voted_on_in_its_own_words_or_from_a_file() {
     ] {
         assert_eq!(cast.value(&format!("{contest}: ")), shown);
     }
-    let answers = r#"{"borda":{"ranking":["d"],"type":"borda"},"choice":{"blank":true,"selections":[],"type":"choice"},
+    let in_file = r#"{"borda":{"ranking":["d"],"type":"borda"},"choice":{"blank":true,"selections":[],"type":"choice"},
         "condorcet":{"ranking":[["d"],["a","c"]],"type":"condorcet"},"quadratic":{"type":"quadratic","votes":{"d":3}},
         "score":{"scores":{"c":1},"type":"score"}}"#;
-    std::fs::write(board.state.path().join("answers.json"), answers).unwrap();
+    std::fs::write(board.state.path().join("answers.json"), in_file).unwrap();
     let cast = run(&board, "cast --link LINK --yes --answers answers.json", Some(1));
     assert!(cast.success, "{}", cast.shown);
     assert_eq!((cast.value("choice: "), cast.value("condorcet: ")), ("blank", "D > A = C"));
@@ -161,7 +164,9 @@ async fn every_contest_type_is_voted_on_in_its_own_words_or_from_a_file() {
         ("condorcet=a>b>a", "twice"),
         ("choice=a>b", "write the chosen ids"),
     ] {
-        let refused = run(&board, &format!("cast --link LINK --yes --choose {answer}"), Some(0));
+        let contest = answer.split('=').next().unwrap();
+        let with_it = answers.map(|other| if other.starts_with(contest) { answer } else { other });
+        let refused = run(&board, &cast_command(&with_it), Some(0));
         assert!(!refused.success && refused.shown.contains(reason), "{answer}: {}", refused.shown);
     }
     assert_eq!(board.lock().election.state.counts().ballots_cast, 2);

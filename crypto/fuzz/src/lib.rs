@@ -1,0 +1,101 @@
+//! What fuzz targets share: one small election from its manifest to its result, always the same.
+
+use std::sync::OnceLock;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::leaves::Leaf;
+use veritally_crypto::log::{Checkpoint, InclusionProof, Receipt, SignedCheckpoint};
+use veritally_crypto::sample::{SampleElection, choice_contest, choose, id};
+use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
+use veritally_crypto::{ballot::BallotOpening, canonical, contests::Choice};
+
+/// The sample's seed.
+const SEED: u64 = 1;
+
+pub fn rng() -> StdRng {
+    StdRng::seed_from_u64(SEED)
+}
+
+/// An election up to its opening: one trustee, a choice of one of two, two voters.
+pub fn open_election(rng: &mut StdRng) -> SampleElection {
+    let rule = Choice { blank: false, max: 1, min: 1, seats: 1 };
+    let contest = choice_contest("chair", 2, rule).expect("the ids are well-formed");
+    let mut election =
+        SampleElection::start((1, 1), |m| m.contests = vec![contest], rng).expect("the manifest is right");
+    election.ceremony(rng).expect("the trustee is honest");
+    election.roll(&[("all", "all", 1), ("all", "all", 2)], rng).expect("the roll is right");
+    election.open().expect("all is there");
+    election
+}
+
+/// The whole election, both voters having voted, one of them twice.
+pub fn election() -> &'static SampleElection {
+    static ELECTION: OnceLock<SampleElection> = OnceLock::new();
+    ELECTION.get_or_init(|| {
+        let rng = &mut rng();
+        let mut election = open_election(rng);
+        for (voter, choice) in [(0, "a"), (1, "b"), (0, "b")] {
+            let answers = choose("chair", &[choice], false).expect("the ids are well-formed");
+            election.cast(voter, &answers, rng).expect("the ballot is right");
+        }
+        election.finish(rng).expect("all is there");
+        election
+    })
+}
+
+/// A spoiled ballot of the election.
+pub fn opening() -> BallotOpening {
+    let (election, rng) = (election(), &mut rng());
+    let context = election.state.ballot_context().expect("the election was opened");
+    let answers = choose("chair", &["a"], false).expect("the ids are well-formed");
+    let key = election.voters[0].credential.public();
+    let style = id("all").expect("the id is well-formed");
+    context.prepare(&style, &answers, key, 1, Hash::ZERO, rng).expect("the answers are right").spoil()
+}
+
+/// A checkpoint of a log with one entry, and a receipt for it.
+pub fn checkpoint_and_receipt() -> (SignedCheckpoint, Receipt) {
+    let election = election();
+    let mut frontier = veritally_crypto::log::Frontier::new();
+    frontier.push(veritally_crypto::log::leaf_hash(&election.entries[0]));
+    let checkpoint = Checkpoint::new(origin(), &frontier.head());
+    let signed = SignedCheckpoint::sign(checkpoint, &election.log_key).expect("the origin names a key");
+    let receipt = Receipt::new(0, InclusionProof(vec![]), &signed);
+    (signed, receipt)
+}
+
+/// The log's origin.
+pub fn origin() -> &'static str {
+    &election().state.manifest().log.origin
+}
+
+/// The same entry signed by the official whose entry it is.
+pub fn resigned(leaf: Leaf) -> Option<Vec<u8>> {
+    let election = election();
+    let (trustee, registrar, administrator) =
+        (&election.trustees[0].identity, &election.registrar, &election.administrator);
+    match leaf {
+        Leaf::Commit(e) => signed(e, trustee),
+        Leaf::Reveal(e) => signed(e, trustee),
+        Leaf::Shares(e) => signed(e, trustee),
+        Leaf::Confirm(e) => signed(e, trustee),
+        Leaf::Rehearsal(e) => signed(e, trustee),
+        Leaf::Part(e) => signed(e, trustee),
+        Leaf::Agreement(e) => signed(e, trustee),
+        Leaf::DecryptionShare(e) => signed(e, trustee),
+        Leaf::RollPart(e) => signed(e, registrar),
+        Leaf::Roll(e) => signed(e, registrar),
+        Leaf::Opening(e) => signed(e, administrator),
+        Leaf::Extension(e) => signed(e, administrator),
+        Leaf::Closing(e) => signed(e, administrator),
+        Leaf::Result(e) => signed(e, administrator),
+        Leaf::Abandonment(e) => signed(e, administrator),
+        Leaf::Manifest(_) | Leaf::Ballot(_) | Leaf::TallyHead(_) => None,
+    }
+}
+
+fn signed<E: SignedEntry + Clone>(entry: E, key: &SigningSecret) -> Option<Vec<u8>> {
+    canonical::to_bytes(&sign(entry, &election().fingerprint(), key).ok()?).ok()
+}
