@@ -31,16 +31,26 @@ fn ids(n: usize) -> Vec<Id> {
 fn cases() -> Vec<(&'static str, usize, Rule, Answer)> {
     let mut cases = vec![];
     for n in [2, 5, 20] {
-        let one = Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1 });
-        cases.push(("choice, 1 of n", n, one, Answer::Choice(ChoiceAnswer { blank: false, selections: vec![ids(n)[0].clone()] })));
+        let one = Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false });
+        cases.push((
+            "choice, 1 of n",
+            n,
+            one,
+            Answer::Choice(ChoiceAnswer { blank: false, selections: vec![ids(n)[0].clone()] }),
+        ));
     }
     for n in [16, 100] {
-        let any = Rule::Choice(Choice { blank: false, max: n as u64, min: 0, seats: 1 });
+        let any = Rule::Choice(Choice { blank: false, max: n as u64, min: 0, seats: 1, undervotes: false });
         cases.push(("choice, approval", n, any, Answer::Choice(ChoiceAnswer { blank: false, selections: ids(n) })));
     }
     for n in [5, 20] {
         let score = Rule::Score(Score { limit: 0, max: 10, seats: 1 });
-        cases.push(("score 0…10", n, score, Answer::Score(ScoreAnswer { scores: ids(n).into_iter().map(|i| (i, 7)).collect() })));
+        cases.push((
+            "score 0…10",
+            n,
+            score,
+            Answer::Score(ScoreAnswer { scores: ids(n).into_iter().map(|i| (i, 7)).collect() }),
+        ));
     }
     let quadratic = Rule::Quadratic(Quadratic { credits: 100, seats: 1 });
     let votes = ids(5).into_iter().map(|i| (i, 4)).collect();
@@ -68,7 +78,9 @@ fn fastest(mut run: impl FnMut()) -> Duration {
 }
 
 fn main() {
-    println!("| contest | options | bits N | rows M | ballot, bytes | entry, bytes | encrypt, ms | check, µs | of the floor |");
+    println!(
+        "| contest | options | bits N | rows M | ballot, bytes | entry, bytes | encrypt, ms | check, µs | of the floor |"
+    );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (name, n, rule, answer) in cases() {
         row(name, n, rule, answer);

@@ -108,6 +108,9 @@ pub enum RuleError {
         /// Offered.
         selections: usize,
     },
+    /// Undervotes are counted where none can be.
+    #[error("undervotes can't be counted where min and max are the same")]
+    NoUndervotes,
     /// A number of the rule lies outside its range.
     #[error("{what} is {value}: must lie in {min} to {max}")]
     Number {

@@ -142,7 +142,7 @@ impl SampleElection {
             name: t.id.to_string(),
             proof: prove_possession(&t.identity.verification_key(), &t.decryption_secret, rng),
         };
-        let rule = Choice { blank: false, max: 1, min: 1, seats: 1 };
+        let rule = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
         let mut manifest = Manifest {
             administrators: vec![Administrator {
                 held_by_board: false,

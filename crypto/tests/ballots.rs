@@ -161,7 +161,7 @@ fn two_wrong_ballots_whose_errors_cancel_without_weights_are_both_named() {
 #[test]
 fn overvote_undervote_and_malformed_answers_are_explained() {
     let mut rng = rng(2);
-    let rule = Rule::Choice(Choice { blank: true, max: 3, min: 2, seats: 2 });
+    let rule = Rule::Choice(Choice { blank: true, max: 3, min: 2, seats: 2, undervotes: false });
     let mut election = SampleElection::start((2, 3), |m| m.contests[0].rule = rule.clone(), &mut rng).unwrap();
     election.ceremony(&mut rng).unwrap();
     election.roll(&[("all", "all", 1)], &mut rng).unwrap();

@@ -80,13 +80,38 @@ fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
 #[test]
 fn choice_rows_accept_exactly_what_voters_may_choose() {
     for (min, max, blank) in [(1, 1, false), (0, 1, true), (2, 3, false), (2, 3, true), (0, 4, false), (1, 4, true)] {
-        let rule = Rule::Choice(Choice { blank, max, min, seats: 1 });
+        let rule = Rule::Choice(Choice { blank, max, min, seats: 1, undervotes: false });
         let answers = vectors(4, 1).into_iter().flat_map(|v| {
             let selections: Vec<_> = v.iter().enumerate().filter(|(_, x)| **x == 1).map(|(i, _)| letter(i)).collect();
             [false, true].map(|blank| Answer::Choice(ChoiceAnswer { blank, selections: selections.clone() }))
         });
         assert_eq!(honest(&rule, 4, answers), reachable(&rule, 4), "{rule:?}");
     }
+}
+
+#[test]
+fn undervotes_are_counted_where_the_rule_asks_and_blank_ballots_have_none() {
+    let rule = |min, max, blank| Rule::Choice(Choice { blank, max, min, seats: 1, undervotes: true });
+    let choose = |n: usize, blank| Answer::Choice(ChoiceAnswer { blank, selections: (0..n).map(letter).collect() });
+    for (min, max, blank) in [(0, 4, false), (1, 3, true), (0, 2, false)] {
+        let rule = rule(min, max, blank);
+        for n in min..=max {
+            let bits = encode(&rule, 4, &choose(usize::try_from(n).unwrap(), false)).unwrap();
+            assert_eq!(accepted(&rule, 4, &bits).unwrap().last(), Some(&(max - n)), "{n} of {max}");
+        }
+        let answers = (0..=4).flat_map(|n| [choose(n, false), choose(n, true)]);
+        // Every set of bits that the rows accept has as many undervotes as an honest ballot with as many selections.
+        let honest: BTreeSet<_> = honest(&rule, 4, answers).into_iter().map(sums).collect();
+        assert_eq!(honest, reachable(&rule, 4).into_iter().map(sums).collect());
+    }
+    assert!(rule(2, 2, false).validate(4).is_err());
+    let blank = encode(&rule(1, 3, true), 4, &choose(0, true)).unwrap();
+    assert_eq!(accepted(&rule(1, 3, true), 4, &blank).unwrap()[4..], [1, 0], "blank, no undervotes");
+}
+
+/// Selections together, then blank and undervotes.
+fn sums(counts: Vec<u64>) -> Vec<u64> {
+    std::iter::once(counts[..4].iter().sum()).chain(counts[4..].iter().copied()).collect()
 }
 
 #[test]
@@ -178,7 +203,7 @@ fn a_condorcet_ballot_with_ten_selections_fits_one_entry() {
 
 fn all_types() -> Vec<(&'static str, u8, Rule)> {
     vec![
-        ("choice", 4, Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 2 })),
+        ("choice", 4, Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 2, undervotes: false })),
         ("score", 3, Rule::Score(Score { limit: 0, max: 5, seats: 1 })),
         ("cumulative", 3, Rule::Score(Score { limit: 6, max: 5, seats: 1 })),
         ("quadratic", 3, Rule::Quadratic(Quadratic { credits: 9, seats: 1 })),
@@ -226,7 +251,7 @@ fn an_election_of_every_type_with_styles_weights_and_groups_decrypts_to_the_expe
         m.contests = types
             .iter()
             .map(|(name, n, rule)| {
-                let plain = Choice { blank: false, max: 1, min: 1, seats: 1 };
+                let plain = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
                 let mut contest = choice_contest(name, *n, plain).unwrap();
                 contest.rule = rule.clone();
                 contest

@@ -15,7 +15,7 @@ use veritally_crypto::signature::sign;
 
 /// Two contests of 400 options: 800 keys, so reveals of 1,600 points.
 fn many_rows(m: &mut Manifest) {
-    let any = Choice { blank: false, max: 400, min: 0, seats: 1 };
+    let any = Choice { blank: false, max: 400, min: 0, seats: 1, undervotes: false };
     let contest = |name: &str| {
         let mut contest = choice_contest(name, 2, any.clone()).unwrap();
         contest.rule = Rule::Choice(any.clone());
@@ -25,7 +25,11 @@ fn many_rows(m: &mut Manifest) {
     };
     m.contests = vec![contest("one"), contest("two")];
     m.ballot_styles[0].contests = vec![id("one").unwrap()];
-    m.ballot_styles.push(BallotStyle { contests: vec![id("two").unwrap()], id: id("other").unwrap(), name: english("x") });
+    m.ballot_styles.push(BallotStyle {
+        contests: vec![id("two").unwrap()],
+        id: id("other").unwrap(),
+        name: english("x"),
+    });
 }
 
 fn sample() -> (SampleElection, StdRng) {
@@ -40,7 +44,8 @@ fn reveal_parts(election: &mut SampleElection, rng: &mut StdRng) -> Vec<Vec<u8>>
         let commit = election.dealer(i).unwrap().commit();
         let commit = sign(commit, &fingerprint, &election.trustees[i].identity).unwrap();
         for entry in
-            split(&commit, CommitTag::NAME, election.trustees[i].id, &fingerprint, &election.trustees[i].identity).unwrap()
+            split(&commit, CommitTag::NAME, election.trustees[i].id, &fingerprint, &election.trustees[i].identity)
+                .unwrap()
         {
             election.append(entry).unwrap();
         }

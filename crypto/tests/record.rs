@@ -396,7 +396,7 @@ fn a_manifest_is_refused_with_every_reason() {
 fn styles_hold_their_own_contests_and_a_ballot_of_another_style_is_refused() {
     use veritally_crypto::contests::Choice;
     let mut rng = rng(6);
-    let rule = Choice { blank: true, max: 2, min: 1, seats: 1 };
+    let rule = Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: false };
     let mut election = SampleElection::start(
         (2, 3),
         |m| {

@@ -27,9 +27,11 @@ fn dependencies() -> BTreeMap<String, BTreeSet<(String, String)>> {
         .collect();
     let mut edges: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for node in metadata["resolve"]["nodes"].as_array().unwrap() {
-        let normal = node["deps"].as_array().unwrap().iter().filter(|dep| {
-            dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
-        });
+        let normal = node["deps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|dep| dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null()));
         edges.insert(text(&node["id"]), normal.map(|dep| text(&dep["pkg"])).collect());
     }
     let ours = packages.iter().filter(|(_, (name, _))| name.starts_with("veritally-"));
@@ -116,12 +118,14 @@ const PRIVATE: [&str; 3] = ["batch", "coefficients-seed", "share-check"];
 
 #[test]
 fn every_hash_and_transcript_label_in_the_code_stands_in_the_specification() {
-    let spec = std::fs::read_to_string(root().join("specs/protocol.md")).unwrap().replace("\n   ", "").replace('\n', " ");
+    let spec =
+        std::fs::read_to_string(root().join("specs/protocol.md")).unwrap().replace("\n   ", "").replace('\n', " ");
     // The ceremony has helpers of its own, which begin every transcript and hash alike.
     let transcripts: BTreeSet<_> = literals("protocol(\"").union(&literals("transcript(\"")).cloned().collect();
     assert!(transcripts.contains("ballot") && transcripts.len() >= 12, "{transcripts:?}");
     for label in transcripts.iter().filter(|l| !PRIVATE.contains(&l.as_str())) {
-        let mentioned = spec.contains(&format!("transcript(\"{label}\")")) || spec.contains(&format!("transcript( \"{label}\")"));
+        let mentioned =
+            spec.contains(&format!("transcript(\"{label}\")")) || spec.contains(&format!("transcript( \"{label}\")"));
         assert!(mentioned, "transcript {label} is not in specs/protocol.md");
     }
     let hashes: BTreeSet<_> = literals("Hasher::new(\"").union(&literals("hasher(\"")).cloned().collect();
@@ -131,7 +135,8 @@ fn every_hash_and_transcript_label_in_the_code_stands_in_the_specification() {
     }
     for marker in ["challenge_scalar(b\"", "challenge_bytes(b\""] {
         for label in literals(marker).iter().filter(|l| !["coefficient", "weight"].contains(&l.as_str())) {
-            let mentioned = ["challenge", "challenge_bytes"].iter().any(|c| spec.contains(&format!("{c}(\"{label}\")")));
+            let mentioned =
+                ["challenge", "challenge_bytes"].iter().any(|c| spec.contains(&format!("{c}(\"{label}\")")));
             assert!(mentioned, "challenge {label} is not in specs/protocol.md");
         }
     }
@@ -154,7 +159,14 @@ fn every_entry_type_in_the_code_stands_in_the_encoding() {
 
 #[test]
 fn links_between_the_pages_lead_somewhere() {
-    let pages = ["README.md", "specs/protocol.md", "specs/encoding.md", "specs/verification.md", "specs/threat-model.md", "specs/security.md"];
+    let pages = [
+        "README.md",
+        "specs/protocol.md",
+        "specs/encoding.md",
+        "specs/verification.md",
+        "specs/threat-model.md",
+        "specs/security.md",
+    ];
     for page in pages {
         let path = root().join(page);
         let text = std::fs::read_to_string(&path).unwrap();

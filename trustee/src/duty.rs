@@ -12,9 +12,7 @@ use veritally_crypto::canonical::{self, CanonicalError};
 use veritally_crypto::ceremony::{CeremonyError, Dealer};
 use veritally_crypto::decryption::{DecryptionError, decrypt_contest};
 use veritally_crypto::id::TrusteeId;
-use veritally_crypto::leaves::{
-    Agreement, AgreementTag, DecryptionShare, DecryptionShareTag, Head, split,
-};
+use veritally_crypto::leaves::{Agreement, AgreementTag, DecryptionShare, DecryptionShareTag, Head, split};
 use veritally_crypto::log::merkle::{Frontier, leaf_hash};
 use veritally_crypto::log::tiles::{bundles_of, decode_entries};
 use veritally_crypto::record::{Phase, RecordState};
@@ -192,11 +190,7 @@ impl Duty<'_> {
     }
 
     /// The whole verification on this machine's own copy, and consistency with every head seen before.
-    async fn verify(
-        &self,
-        journal: &mut Journal,
-        progress: &dyn Progress,
-    ) -> Result<(Report, RecordState), DutyStop> {
+    async fn verify(&self, journal: &mut Journal, progress: &dyn Progress) -> Result<(Report, RecordState), DutyStop> {
         let folder = download(self.link, self.folder, progress).await?.folder;
         let options = Options { fingerprint: self.link.fingerprint, ..Options::default() };
         (self.say)("verifying the whole record");
@@ -233,7 +227,10 @@ impl Duty<'_> {
             if started.elapsed() + Duration::from_millis(left) > self.patience {
                 return Err(DutyStop::DisputeWindow(left.div_ceil(1_000)));
             }
-            (self.say)(&format!("waiting {} seconds for the announced end and the dispute window", left.div_ceil(1_000)));
+            (self.say)(&format!(
+                "waiting {} seconds for the announced end and the dispute window",
+                left.div_ceil(1_000)
+            ));
             tokio::time::sleep(Duration::from_millis(left.min(10_000))).await;
         }
     }

@@ -136,7 +136,8 @@ impl KeyStore {
     }
 
     fn encrypt(&self) -> Result<Vec<u8>, KeyStoreError> {
-        let plain = Zeroizing::new(serde_json::to_vec(&self.content).map_err(|e| KeyStoreError::Encrypt(e.to_string()))?);
+        let plain =
+            Zeroizing::new(serde_json::to_vec(&self.content).map_err(|e| KeyStoreError::Encrypt(e.to_string()))?);
         let mut recipient = age::scrypt::Recipient::new(SecretString::from(self.passphrase.to_string()));
         if let Some(factor) = self.work_factor {
             recipient.set_work_factor(factor);

@@ -124,7 +124,8 @@ impl Replica {
     /// [`ReplicaError::NotATrustee`].
     pub fn trustee(&self, identity: VerificationKey) -> Result<TrusteeId, ReplicaError> {
         let trustees = (1..).zip(&self.state.manifest().trustees);
-        let found = trustees.filter(|(_, keys)| keys.identity_key == identity).map(|(number, _)| TrusteeId(number)).next();
+        let found =
+            trustees.filter(|(_, keys)| keys.identity_key == identity).map(|(number, _)| TrusteeId(number)).next();
         found.ok_or(ReplicaError::NotATrustee)
     }
 

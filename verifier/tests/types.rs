@@ -18,7 +18,7 @@ use veritally_verifier::terminal::{Style, render};
 
 fn rules() -> [(&'static str, Rule); 6] {
     [
-        ("choice", Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 2 })),
+        ("choice", Rule::Choice(Choice { blank: true, max: 3, min: 1, seats: 2, undervotes: true })),
         ("score", Rule::Score(Score { limit: 0, max: 5, seats: 1 })),
         ("cumulative", Rule::Score(Score { limit: 6, max: 5, seats: 1 })),
         ("quadratic", Rule::Quadratic(Quadratic { credits: 9, seats: 1 })),
@@ -32,7 +32,7 @@ fn every_type(manifest: &mut Manifest) {
     manifest.floor = 2;
     manifest.groups = ["east", "west", "south"].map(|g| Group { id: id(g).unwrap(), name: english(g) }).to_vec();
     let contest = |(name, rule)| {
-        let plain = Choice { blank: false, max: 1, min: 1, seats: 1 };
+        let plain = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
         let mut contest = choice_contest(name, 4, plain).unwrap();
         contest.rule = rule;
         contest
@@ -126,7 +126,8 @@ fn an_election_of_every_type_passes_and_each_contest_has_its_counts_and_winners(
     // Weights of the first and the second ballot: with short ones, and on long ones only.
     let (all, long) = ([7, 7], [6, 5]);
     assert_eq!(counts(&report.contests[0]), sums(all, [1, 1, 0, 0], [0; 4]));
-    assert_eq!((report.contests[0].blank, winners(&report.contests[0])), (Some(7), vec!["a", "b"]));
+    assert_eq!((report.contests[0].blank, report.contests[0].undervotes), (Some(7), Some(7)));
+    assert_eq!(winners(&report.contests[0]), ["a", "b"]);
     assert_eq!(counts(&report.contests[1]), sums(long, [5, 3, 0, 0], [0, 0, 1, 4]));
     assert_eq!(counts(&report.contests[2]), sums(long, [5, 1, 0, 0], [0, 0, 3, 0]));
     assert_eq!(counts(&report.contests[3]), sums(long, [2, 2, 1, 0], [0, 0, 0, 3]));

@@ -83,7 +83,7 @@ pub struct ContestConfig {
     /// The options.
     pub selections: Vec<SelectionConfig>,
     /// How it is voted on, as in the manifest (specs/encoding.md): `rule = { type = "condorcet", seats = 1 }`. Without it,
-    /// a choice by the next four.
+    /// a choice by the next five.
     pub rule: Option<Rule>,
     /// Fewest options; 1.
     pub min: Option<u64>,
@@ -93,6 +93,8 @@ pub struct ContestConfig {
     pub seats: Option<u64>,
     /// Whether blank ballots are offered and counted; no.
     pub blank: Option<bool>,
+    /// Whether selections that were allowed and not made are counted; no.
+    pub undervotes: Option<bool>,
 }
 
 impl ContestConfig {
@@ -101,12 +103,17 @@ impl ContestConfig {
             None => {
                 let min = self.min.unwrap_or(1);
                 let (max, seats) = (self.max.unwrap_or(min.max(1)), self.seats.unwrap_or(1));
-                Ok(Rule::Choice(Choice { blank: self.blank.unwrap_or(false), max, min, seats }))
+                let (blank, undervotes) = (self.blank.unwrap_or(false), self.undervotes.unwrap_or(false));
+                Ok(Rule::Choice(Choice { blank, max, min, seats, undervotes }))
             }
-            Some(rule) if (self.min, self.max, self.seats, self.blank) == (None, None, None, None) => Ok(rule.clone()),
+            Some(rule)
+                if [self.min, self.max, self.seats] == [None; 3] && [self.blank, self.undervotes] == [None; 2] =>
+            {
+                Ok(rule.clone())
+            }
             Some(_) => {
                 let key = format!("contest {}", self.id);
-                Err(value(&key, "min, max, seats and blank belong inside rule when there is one"))
+                Err(value(&key, "min, max, seats, blank and undervotes belong inside rule when there is one"))
             }
         }
     }
@@ -385,7 +392,10 @@ mod tests {
         let contests = config.contests().unwrap();
         let ids: Vec<_> = contests[0].selections.iter().map(|s| s.id.as_str()).collect();
         assert_eq!(ids, ["ada-lovelace", "grace-hopper", "option-3", "none"]);
-        assert_eq!(contests[0].rule, Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1 }));
+        assert_eq!(
+            contests[0].rule,
+            Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false })
+        );
         assert_eq!(config.styles().unwrap()[0].contests.len(), 1);
         assert_eq!(config.groups().unwrap().len(), 1);
         let schedule = config.schedule(1_000).unwrap();
@@ -433,11 +443,12 @@ mod tests {
     fn a_rule_is_given_as_in_the_manifest_or_by_its_numbers() {
         let with = |lines: &str| parse(&SMALL.replace("id = \"council\"", &format!("id = \"council\"\n{lines}")));
         let rule = "rule = { type = \"choice\", min = 0, max = 2, seats = 2, blank = true }";
-        let expected = Rule::Choice(Choice { blank: true, max: 2, min: 0, seats: 2 });
+        let expected = Rule::Choice(Choice { blank: true, max: 2, min: 0, seats: 2, undervotes: false });
         assert_eq!(with(rule).unwrap().contests().unwrap()[0].rule, expected);
         let numbers = with("min = 0\nmax = 2\nseats = 2\nblank = true").unwrap();
         assert_eq!(numbers.contests().unwrap()[0].rule, expected);
         assert!(with(&format!("{rule}\nmax = 3")).unwrap().contests().is_err());
+        assert!(with(&format!("{rule}\nundervotes = true")).unwrap().contests().is_err());
         assert!(with("rule = { type = \"roulette\" }").is_err());
         assert!(with("rule = { type = \"choice\", min = 0, max = 2, seats = 2, blank = true, colour = 1 }").is_err());
     }

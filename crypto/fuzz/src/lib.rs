@@ -20,7 +20,7 @@ pub fn rng() -> StdRng {
 
 /// An election up to its opening: one trustee, a choice of one of two, two voters.
 pub fn open_election(rng: &mut StdRng) -> SampleElection {
-    let rule = Choice { blank: false, max: 1, min: 1, seats: 1 };
+    let rule = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
     let contest = choice_contest("chair", 2, rule).expect("the ids are well-formed");
     let mut election =
         SampleElection::start((1, 1), |m| m.contests = vec![contest], rng).expect("the manifest is right");
@@ -56,14 +56,17 @@ pub fn opening() -> BallotOpening {
 }
 
 /// A checkpoint of a log with one entry, and a receipt for it.
-pub fn checkpoint_and_receipt() -> (SignedCheckpoint, Receipt) {
-    let election = election();
-    let mut frontier = veritally_crypto::log::Frontier::new();
-    frontier.push(veritally_crypto::log::leaf_hash(&election.entries[0]));
-    let checkpoint = Checkpoint::new(origin(), &frontier.head());
-    let signed = SignedCheckpoint::sign(checkpoint, &election.log_key).expect("the origin names a key");
-    let receipt = Receipt::new(0, InclusionProof(vec![]), &signed);
-    (signed, receipt)
+pub fn checkpoint_and_receipt() -> &'static (SignedCheckpoint, Receipt) {
+    static BOTH: OnceLock<(SignedCheckpoint, Receipt)> = OnceLock::new();
+    BOTH.get_or_init(|| {
+        let election = election();
+        let mut frontier = veritally_crypto::log::Frontier::new();
+        frontier.push(veritally_crypto::log::leaf_hash(&election.entries[0]));
+        let checkpoint = Checkpoint::new(origin(), &frontier.head());
+        let signed = SignedCheckpoint::sign(checkpoint, &election.log_key).expect("the origin names a key");
+        let receipt = Receipt::new(0, InclusionProof(vec![]), &signed);
+        (signed, receipt)
+    })
 }
 
 /// The log's origin.

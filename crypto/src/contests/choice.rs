@@ -1,7 +1,8 @@
 //! Choice: min..max of n selections, optionally blank. Plurality, approval, several seats.
 //!
 //! Bits: one per selection, max − min slack bits, then a blank bit if offered. Secret rows: one per selection, then
-//! blank. Public row: Σ selections + Σ slack + max·blank = max, left out for free approval (min 0, max n, no blank).
+//! blank, then, where the manifest asks for undervotes, Σ slack. Public row: Σ selections + Σ slack + max·blank = max, left
+//! out together with the slack for free approval (min 0, max n, neither blank nor undervotes).
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub struct Choice {
     pub min: u64,
     /// How many selections win.
     pub seats: u64,
+    /// Selections that were allowed and not made are counted; blank ballots count none. Left out of the JSON when false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undervotes: bool,
 }
 
 /// A voter's answer.
@@ -41,6 +45,9 @@ impl Choice {
         if self.min > self.max || self.max > n || self.max == 0 {
             return Err(RuleError::Range { min: self.min, max: self.max, selections });
         }
+        if self.undervotes && self.min == self.max {
+            return Err(RuleError::NoUndervotes);
+        }
         RuleError::seats(self.seats, selections)
     }
 
@@ -51,7 +58,7 @@ impl Choice {
 
     /// Free approval needs no rule.
     fn free(&self, selections: usize) -> bool {
-        self.min == 0 && self.max == selections as u64 && !self.blank
+        self.min == 0 && self.max == selections as u64 && !self.blank && !self.undervotes
     }
 
     pub(super) fn compile(&self, selections: usize) -> ContestRows {
@@ -67,6 +74,10 @@ impl Choice {
         if self.blank {
             secret.push(SecretRow { meaning: RowMeaning::Blank, terms: vec![one(blank)], max: 1 });
             terms.push(Term { bit: blank, weight: max });
+        }
+        if self.undervotes {
+            let terms = (selections..blank).map(one).collect();
+            secret.push(SecretRow { meaning: RowMeaning::Undervotes, terms, max: slack as u64 });
         }
         let public = if self.free(selections) { vec![] } else { vec![PublicRow { terms, value: max }] };
         ContestRows { bits: blank + usize::from(self.blank), secret, public }

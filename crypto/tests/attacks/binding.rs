@@ -26,7 +26,7 @@ fn twins(manifest: &mut Manifest) {
         id: id(name).unwrap(),
         name: english(name),
     };
-    let rule = Choice { blank: false, max: 1, min: 1, seats: 1 };
+    let rule = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
     manifest.contests.push(choice_contest("other", 2, rule).unwrap());
     manifest.ballot_styles = vec![style("all", "chair"), style("twin", "chair"), style("other", "other")];
 }

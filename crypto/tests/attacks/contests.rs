@@ -21,7 +21,9 @@ pub fn random_contest(which: usize, name: &str, rng: &mut StdRng) -> Contest {
     let rule = match which % TYPES {
         0 => {
             let max = rng.random_range(1..=n);
-            Rule::Choice(Choice { blank: rng.random(), max, min: rng.random_range(0..=max), seats })
+            let min = rng.random_range(0..=max);
+            let undervotes = min < max && rng.random();
+            Rule::Choice(Choice { blank: rng.random(), max, min, seats, undervotes })
         }
         1 => {
             let max = rng.random_range(1..=9);
@@ -36,7 +38,7 @@ pub fn random_contest(which: usize, name: &str, rng: &mut StdRng) -> Contest {
         }
         _ => Rule::Condorcet(Condorcet { seats }),
     };
-    let plain = Choice { blank: false, max: 1, min: 1, seats: 1 };
+    let plain = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
     let mut contest = choice_contest(name, u8::try_from(n).unwrap(), plain).unwrap();
     contest.rule = rule;
     contest
@@ -98,6 +100,10 @@ pub fn counts(contest: &Contest, answer: &Answer) -> Vec<u64> {
         .map(|row| match (row.meaning, answer) {
             (RowMeaning::Selection(i), Answer::Choice(answer)) => u64::from(answer.selections.contains(name(i))),
             (RowMeaning::Blank, Answer::Choice(answer)) => u64::from(answer.blank),
+            (RowMeaning::Undervotes, Answer::Choice(answer)) => {
+                let Rule::Choice(rule) = &contest.rule else { panic!() };
+                if answer.blank { 0 } else { rule.max - answer.selections.len() as u64 }
+            }
             (RowMeaning::Selection(i), Answer::Score(answer)) => answer.scores.get(name(i)).copied().unwrap_or(0),
             (RowMeaning::Selection(i), Answer::Quadratic(answer)) => answer.votes.get(name(i)).copied().unwrap_or(0),
             (RowMeaning::Selection(i), Answer::Borda(answer)) => {

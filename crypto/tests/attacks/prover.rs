@@ -88,7 +88,7 @@ impl Setup {
 
     /// One contest `contest` of this rule in one style `all`.
     pub fn one_contest(rule: Rule, selections: u8, rng: &mut StdRng) -> Self {
-        let plain = veritally_crypto::contests::Choice { blank: false, max: 1, min: 1, seats: 1 };
+        let plain = veritally_crypto::contests::Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
         let mut contest = choice_contest("contest", selections, plain).unwrap();
         contest.rule = rule;
         let edit = |m: &mut Manifest| {

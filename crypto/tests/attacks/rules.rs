@@ -193,7 +193,11 @@ proptest! {
 #[test]
 fn a_one_of_two_contest_accepts_its_two_answers_and_no_other_small_votes() {
     let mut rng = StdRng::seed_from_u64(13);
-    let setup = Setup::one_contest(Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1 }), 2, &mut rng);
+    let setup = Setup::one_contest(
+        Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false }),
+        2,
+        &mut rng,
+    );
     for a in -2..=2 {
         for b in -2..=2 {
             let ballot = cheat(&setup, "all", &integers(&[a, b]), &[], &mut rng);

@@ -113,7 +113,7 @@ fn yardstick(votes: &[i64], min: i64, max: i64, rng: &mut StdRng) -> (bool, Vec<
 /// The same votes under our proof; the prover tries what it can do with the slack.
 fn ours(votes: &[i64], min: i64, max: i64, rng: &mut StdRng) -> (bool, Vec<RistrettoPoint>) {
     let [min_u, max_u] = [min, max].map(|value| u64::try_from(value).unwrap());
-    let rule = Rule::Choice(Choice { blank: false, max: max_u, min: min_u, seats: 1 });
+    let rule = Rule::Choice(Choice { blank: false, max: max_u, min: min_u, seats: 1, undervotes: false });
     let setup = Setup::one_contest(rule, u8::try_from(votes.len()).unwrap(), rng);
     let slack = setup.manifest.styles()[0].relation.bits - votes.len();
     let missing = max - votes.iter().sum::<i64>();

@@ -1,6 +1,6 @@
 //! Reads every case of every file of `specs/vectors/`, which the second implementation (`specs/reference/`) makes from the
 //! specification alone. A file or a kind of case that nobody reads is a failure.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

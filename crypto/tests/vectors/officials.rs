@@ -13,7 +13,7 @@ use veritally_crypto::group::{
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, TrusteeId};
 use veritally_crypto::knowledge::KnowledgeProof;
-use veritally_crypto::leaves::{ContestShares, Head, Leaf, ShareProof, SharePackage};
+use veritally_crypto::leaves::{ContestShares, Head, Leaf, SharePackage, ShareProof};
 use veritally_crypto::manifest::{CheckedManifest, TrusteeKeys};
 use veritally_crypto::record::RecordState;
 use veritally_crypto::sample::SampleElection;
@@ -227,7 +227,8 @@ pub fn tally(kind: &str, case: Case<'_>) {
 /// A proof of knowledge as vectors write it: kept so that its members stay what encoding.md says.
 #[test]
 fn a_proof_has_the_members_v_and_z() {
-    let json = r#"{"v":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","z":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#;
+    let json =
+        r#"{"v":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","z":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#;
     let proof: KnowledgeProof = serde_json::from_str(json).unwrap();
     assert_eq!(serde_json::to_string(&proof).unwrap(), json);
 }

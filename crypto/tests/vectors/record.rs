@@ -55,7 +55,10 @@ fn whole(case: Case<'_>) {
     assert_eq!(state.fingerprint().0, array(&case.value["fingerprint"]));
     assert_eq!(state.roll_hash().unwrap().0, array(&case.value["roll"]));
     let counts = state.counts();
-    assert_eq!((counts.ballots_cast, counts.ballots_counted), (case.number("ballots_cast"), case.number("ballots_counted")));
+    assert_eq!(
+        (counts.ballots_cast, counts.ballots_counted),
+        (case.number("ballots_cast"), case.number("ballots_counted"))
+    );
     assert_eq!(state.running_tally().digest().0, array(&case.value["tally"]));
     assert_eq!(json!(state.closing_head()), case.value["closing_head"]);
     assert_eq!(state.head().root.0, array(&case.value["root"]));

@@ -51,7 +51,8 @@ fn rule(case: &Value) -> Option<Rule> {
 }
 
 fn terms(row: &Value) -> Vec<Term> {
-    let term = |t: &Value| Term { bit: usize::try_from(t[0].as_u64().unwrap()).unwrap(), weight: t[1].as_i64().unwrap() };
+    let term =
+        |t: &Value| Term { bit: usize::try_from(t[0].as_u64().unwrap()).unwrap(), weight: t[1].as_i64().unwrap() };
     row["terms"].as_array().unwrap().iter().map(term).collect()
 }
 

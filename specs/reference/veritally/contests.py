@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from math import isqrt
 
-from .encoding import Malformed, array, boolean, identifier, integer, labelled_hash, members
+from .encoding import Malformed, Optional, array, boolean, identifier, integer, labelled_hash, members
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,17 @@ class ContestType:
         raise NotImplementedError
 
 
-class Choice(ContestType):
-    """min..max of n selections, optionally a proved blank. Bits: options, slack, blank."""
+def _true(value):
+    """A member that is left out when it is false."""
+    if value is not True:
+        raise Malformed("expected true, or no such member")
+    return True
 
-    RULE = dict(blank=boolean, max=integer(1), min=integer(), seats=integer(1))
+
+class Choice(ContestType):
+    """min..max of n selections, optionally a proved blank, optionally undervotes. Bits: options, slack, blank."""
+
+    RULE = dict(blank=boolean, max=integer(1), min=integer(), seats=integer(1), undervotes=Optional(_true))
     ANSWER = members(blank=boolean, selections=array(identifier))
     METHOD = "most votes"
 
@@ -105,12 +112,16 @@ class Choice(ContestType):
         super().__init__(rule, selections)
         self.blank, self.max, self.min = rule["blank"], rule["max"], rule["min"]
         _require_rule(self.min <= self.max <= self.n, "min and max")
+        self.undervotes = bool(rule.get("undervotes"))
+        _require_rule(self.min < self.max or not self.undervotes, "no undervotes are possible")
         # The rule's row is absent, and with it the slack, when every set of selections is allowed.
-        free = self.min == 0 and self.max == self.n and not self.blank
+        free = self.min == 0 and self.max == self.n and not self.blank and not self.undervotes
         options = self._new_bits(self.n)
         self.slack = self._new_bits(0 if free else self.max - self.min)
         blank = self._new_bits(1 if self.blank else 0)
         self.secret_rows = [Row(((i, 1),)) for i in (*options, *blank)]
+        if self.undervotes:
+            self.secret_rows.append(Row(tuple((i, 1) for i in self.slack), largest=len(self.slack)))
         terms = [(i, 1) for i in (*options, *self.slack)] + [(i, self.max) for i in blank]
         self.public_rows = [] if free else [Row(tuple(terms), self.max)]
 
@@ -326,13 +337,11 @@ class Condorcet(ContestType):
         return matrix
 
     def winners(self, counts):
-        won, tied = [], []
-        for group in schulze_order(self.pairwise(counts)):
-            if len(won) + len(group) > self.seats:
-                tied = group if len(won) < self.seats else []
-                break
-            won += group
-        return sorted(won), sorted(tied)
+        strength, everybody = path_strengths(self.pairwise(counts)), range(self.n)
+        beaten = [sum(strength[a][b] > strength[b][a] for b in everybody) for a in everybody]
+        beaters = [sum(strength[b][a] > strength[a][b] for b in everybody) for a in everybody]
+        won = [a for a in everybody if self.n - beaten[a] <= self.seats]
+        return won, [a for a in everybody if a not in won and beaters[a] < self.seats]
 
     def possible(self, counts, weight):
         m = self.pairwise(counts)

@@ -179,6 +179,7 @@ def parse_checkpoint(data):
     body, separator, tail = text.rpartition("\n\n")
     if not separator or not tail.endswith("\n") or any(ord(c) < 32 and c != "\n" for c in text):
         raise LogError("the checkpoint is not a signed note")
+    origin, size, root = parse_head(body)
     signatures = []
     for line in tail[:-1].split("\n"):
         match = re.fullmatch("\u2014 ([^\\s+]+) ([A-Za-z0-9+/]+=*)", line)
@@ -189,19 +190,24 @@ def parse_checkpoint(data):
         if len(blob) < 5:
             raise LogError("a signature line of the checkpoint is malformed")
         signatures.append((match[1], blob[:4], blob[4:]))
+    return Checkpoint(origin, size, root, body.encode() + b"\n", signatures)
+
+
+def parse_head(body):
+    """Origin, size and root from a checkpoint's three lines."""
     lines = body.split("\n")
     if len(lines) != 3:
         raise LogError("the checkpoint has extension lines or lacks lines")
     origin, size, root = lines
-    if not origin or not re.fullmatch("0|[1-9][0-9]{0,18}", size, re.ASCII):
+    if not origin or not re.fullmatch("0|[1-9][0-9]{0,15}", size, re.ASCII):
         raise LogError("the checkpoint's origin or size is malformed")
     try:
         root_bytes = base64.b64decode(root, validate=True)
-    except binascii.Error:
+    except (binascii.Error, ValueError):
         root_bytes = b""
     if len(root_bytes) != 32 or to_base64(root_bytes) != root:
         raise LogError("the checkpoint's root is malformed")
-    return Checkpoint(origin, int(size), root_bytes, body.encode() + b"\n", signatures)
+    return origin, int(size), root_bytes
 
 
 def signed_by_log(checkpoint, origin, key):
@@ -308,24 +314,26 @@ class Folder:
         """(entry or None, sentence) for each file below tile/ that is not of a tree of this size.
 
         Earlier, shorter versions of a tile or bundle are allowed when they are beginnings of it. `tree` and `entries` are
-        what could be read.
+        what could be read: (None, None) stands for an earlier version that can't be compared with them.
         """
-        wanted = {}
-        for level, index, width in expected_tiles(size):
-            known = tree.levels[8 * level] if 8 * level < len(tree.levels) else []
-            wanted[f"tile/{level}", index] = (width, level, known[index * TILE : index * TILE + width])
-            if level == 0:
-                wanted["tile/entries", index] = (width, 0, entries[index * TILE : index * TILE + width])
         for path in sorted(self.path.glob("tile/**/*")):
             if path.is_dir() and not path.is_symlink():
                 continue
             name = path.relative_to(self.path).as_posix()
-            folder, index, width = parse_tile_path(name) or (None, None, None)
-            full, level, items = wanted.get((folder, index), (0, 0, []))
-            if width is None or width > full:
+            folder, index, width = parse_tile_path(name) or (None, 0, TILE)
+            level = int(folder[5:]) if folder and folder != "tile/entries" else 0
+            full = min(TILE, (size >> 8 * level) - index * TILE)
+            if folder == "tile/entries":
+                known = entries
+            else:
+                known = tree.levels[8 * level] if 8 * level < len(tree.levels) else []
+            items = known[index * TILE : index * TILE + width]
+            if folder is None or width > full:
                 yield None, f"{name} is no file of this log"
-            elif width < full and len(items) >= width:
-                expected = write_bundle(items[:width]) if folder == "tile/entries" else b"".join(items[:width])
+            elif width < full and len(items) < width:
+                yield None, None
+            elif width < full:
+                expected = write_bundle(items) if folder == "tile/entries" else b"".join(items)
                 try:
                     same = self.read(name) == expected
                 except LogError:

@@ -62,11 +62,13 @@ impl Sums<'_> {
         found.map_or(0, |(_, count)| u128::from(*count))
     }
 
-    /// Between min and max selections for each ballot that is not blank.
+    /// Between min and max selections for each ballot that is not blank; undervotes are what is missing to max.
     fn choices(&self, rule: &Choice) -> bool {
         let Some(marked) = self.weight.checked_sub(self.find(RowMeaning::Blank)) else { return false };
-        let range = u128::from(rule.min) * marked..=u128::from(rule.max) * marked;
-        self.selections().all(|count| count <= marked) && range.contains(&self.sum())
+        let (least, most) = (u128::from(rule.min) * marked, u128::from(rule.max) * marked);
+        self.selections().all(|count| count <= marked)
+            && (least..=most).contains(&self.sum())
+            && (!rule.undervotes || self.sum() + self.find(RowMeaning::Undervotes) == most)
     }
 
     /// Each ballot gives away the points of its first places, from min to all of them.
@@ -105,16 +107,19 @@ mod tests {
 
     #[test]
     fn counts_of_choices_that_no_permitted_ballots_come_to_are_told() {
-        let one = Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1 });
+        let one = Rule::Choice(Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false });
         assert!(adds_up(&one, &[3, 4], 2, 7));
         assert!(!adds_up(&one, &[3, 5], 2, 7));
         assert!(!adds_up(&one, &[3, 3], 2, 7));
-        let blank = Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1 });
+        let blank = Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: false });
         assert!(adds_up(&blank, &[3, 3, 1, 4], 3, 8));
         assert!(!adds_up(&blank, &[5, 1, 1, 4], 3, 8));
         assert!(!adds_up(&blank, &[3, 3, 3, 4], 3, 8));
         assert!(!adds_up(&blank, &[0, 0, 0, 9], 3, 8));
         assert!(adds_up(&blank, &[0, 0, 0, 8], 3, 8));
+        let undervotes = Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: true });
+        assert!(adds_up(&undervotes, &[3, 3, 1, 4, 1], 3, 8));
+        assert!(!adds_up(&undervotes, &[3, 3, 1, 4, 2], 3, 8));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn check(source: &dyn Source) -> Report {
 /// Two contests (`chair`: 1 of 5, on all ballots; `budget`: 1 to 2 of 3 or blank, for members), two styles, three
 /// groups, floor 2, trustees 2 of 3.
 pub fn two_styles(manifest: &mut Manifest) {
-    let rule = Choice { blank: true, max: 2, min: 1, seats: 1 };
+    let rule = Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: false };
     manifest.contests.push(choice_contest("budget", 3, rule).unwrap());
     let ids = |contests: &[&str]| contests.iter().map(|c| id(c).unwrap()).collect();
     manifest.ballot_styles = vec![

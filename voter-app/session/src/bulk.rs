@@ -29,7 +29,7 @@ mod totals;
 
 pub use journal::{Journal, JournalError, Resumed};
 pub use plan::{Plan, PlannedBallot};
-pub use totals::{ContestTotals, RowTotal, totals};
+pub use totals::{ContestTotals, RowTotal, UNDERVOTES, totals};
 
 /// Ballots encrypted and journalled at once.
 const PIECE: usize = 512;

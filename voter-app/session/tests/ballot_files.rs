@@ -266,7 +266,7 @@ fn election(selections: u8, rule: Choice) -> CheckedManifest {
     (**SampleElection::start((1, 1), edit, &mut rand::rng()).unwrap().state.manifest()).clone()
 }
 
-const ONE: Choice = Choice { blank: false, max: 1, min: 1, seats: 1 };
+const ONE: Choice = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
 
 fn convert(manifest: &CheckedManifest, file: &BallotFile) -> Result<Vec<Answers>, LineError> {
     let converter = Converter::new(manifest, file, None).unwrap();
@@ -288,14 +288,16 @@ fn a_first_preference_is_the_choice_and_ties_for_it_are_refused() {
 #[test]
 fn an_empty_ballot_is_left_open_or_blank_or_refused() {
     let file = parse(Format::Cat, preflib("cat", 2, &["1: {},{1,2,3}", "1: {1,3},2"]).as_bytes()).unwrap();
-    let approval = election(3, Choice { blank: false, max: 3, min: 0, seats: 1 });
+    let approval = election(3, Choice { blank: false, max: 3, min: 0, seats: 1, undervotes: false });
     let answers = convert(&approval, &file).unwrap();
     assert_eq!(answers, [choose("chair", &[], false).unwrap(), choose("chair", &["a", "c"], false).unwrap()]);
-    let with_blank = election(3, Choice { blank: true, max: 3, min: 1, seats: 1 });
+    let with_blank = election(3, Choice { blank: true, max: 3, min: 1, seats: 1, undervotes: false });
     assert_eq!(convert(&with_blank, &file).unwrap()[0], choose("chair", &[], true).unwrap());
-    let refused = convert(&election(3, Choice { blank: false, max: 3, min: 1, seats: 1 }), &file).unwrap_err();
+    let refused =
+        convert(&election(3, Choice { blank: false, max: 3, min: 1, seats: 1, undervotes: false }), &file).unwrap_err();
     assert!(matches!(refused.problem, FileProblem::Convert(ConvertError::Nothing(_))));
-    let refused = convert(&election(3, Choice { blank: false, max: 1, min: 0, seats: 1 }), &file).unwrap_err();
+    let refused =
+        convert(&election(3, Choice { blank: false, max: 1, min: 0, seats: 1, undervotes: false }), &file).unwrap_err();
     assert_eq!(refused.line, 10);
     let overvote = FileProblem::Convert(ConvertError::Answer(AnswerError::Overvote {
         contest: id("chair").unwrap(),
@@ -327,7 +329,10 @@ fn several_contests_and_styles_need_a_word_on_which() {
     let election = SampleElection::start(
         (1, 1),
         |m| {
-            m.contests.push(choice_contest("board", 3, Choice { blank: true, max: 2, min: 1, seats: 2 }).unwrap());
+            m.contests.push(
+                choice_contest("board", 3, Choice { blank: true, max: 2, min: 1, seats: 2, undervotes: false })
+                    .unwrap(),
+            );
             m.ballot_styles[0].contests = vec![id("chair").unwrap(), id("board").unwrap()];
             let short = veritally_crypto::manifest::BallotStyle {
                 contests: vec![id("board").unwrap()],
@@ -413,7 +418,7 @@ fn approvals_of_gy_les_nonains_are_those_of_365_voters() {
     let Some(path) = data("gy-les-nonains-2002.cat") else { return };
     let file = ballot_files::read(&path).unwrap();
     assert_eq!((file.count(), file.alternatives.len()), (365, 16));
-    let counts = count(&election(16, Choice { blank: false, max: 16, min: 0, seats: 1 }), &file);
+    let counts = count(&election(16, Choice { blank: false, max: 16, min: 0, seats: 1, undervotes: false }), &file);
     // The same, read in the simplest way.
     let text = std::fs::read_to_string(&path).unwrap();
     for (number, letter) in [(1, "a"), (6, "f"), (16, "p")] {

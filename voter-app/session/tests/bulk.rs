@@ -196,7 +196,7 @@ async fn the_clear_count_of_every_contest_type_is_what_is_decrypted() {
     assert_eq!((report.cast, report.refused.len()), (11, 0));
     let totals = totals(election.manifest(), &file, None, &plan, &report.done);
     let clear = |contest: usize| totals[contest].rows.iter().map(|row| row.count).collect::<Vec<_>>();
-    assert_eq!(clear(0), [5, 5, 3, 6, 1], "the ninth voter's d counts five times; the blank vote comes last");
+    assert_eq!(clear(0), [5, 5, 3, 6, 1, 9], "the ninth voter's d counts five times; then blank and undervotes");
     assert_eq!(clear(1), [9, 15, 15, 9]);
     assert_eq!(clear(2), [6, 6, 0, 9]);
     assert_eq!(clear(3), [9, 12, 6, 12]);

@@ -123,8 +123,8 @@ fn rule(file: &BallotFile, kind: Option<ContestType>) -> Result<Rule, DescribeEr
     let empty = |ballot: &FileBallot| matches!(ballot, FileBallot::Ranking(groups) if groups.is_empty());
     let empty = file.ballots.iter().any(|one| empty(&one.ballot));
     Ok(match kind {
-        ContestType::Choice => Rule::Choice(Choice { blank: empty, max: 1, min: 1, seats: 1 }),
-        ContestType::Approval => Rule::Choice(Choice { blank: false, max: n, min: 0, seats: 1 }),
+        ContestType::Choice => Rule::Choice(Choice { blank: empty, max: 1, min: 1, seats: 1, undervotes: false }),
+        ContestType::Approval => Rule::Choice(Choice { blank: false, max: n, min: 0, seats: 1, undervotes: false }),
         ContestType::Borda => {
             Rule::Borda(Borda { first_place: FirstPlace::N, min: u64::from(!empty), places: n, seats: 1 })
         }

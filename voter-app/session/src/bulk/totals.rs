@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use veritally_crypto::contests::{FirstPlace, Rule};
+use veritally_crypto::contests::{Choice, FirstPlace, Rule};
 use veritally_crypto::id::Id;
 use veritally_crypto::manifest::{CheckedManifest, Contest};
 
@@ -15,10 +15,13 @@ use super::Plan;
 use crate::ballot_files::{BallotFile, FileBallot};
 use crate::marks::{BLANK, Marks};
 
+/// Names the row of selections that were allowed and not made.
+pub const UNDERVOTES: &str = "undervotes";
+
 /// The sum of one tallied row, weights included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowTotal {
-    /// The selection's id, `blank`, or `a>b` for the ballots that rank selection a before b.
+    /// The selection's id, `blank`, `undervotes`, or `a>b` for the ballots that rank selection a before b.
     pub id: String,
     /// Σ weight · value.
     pub count: u64,
@@ -29,7 +32,7 @@ pub struct RowTotal {
 pub struct ContestTotals {
     /// The contest.
     pub id: Id,
-    /// Selections, then blank; or all pairs.
+    /// Selections, then blank and undervotes; or all pairs.
     pub rows: Vec<RowTotal>,
 }
 
@@ -39,6 +42,7 @@ enum Row {
     Selection(usize),
     Pair(usize, usize),
     Blank,
+    Undervotes,
 }
 
 /// What a ballot of the file says in one contest; selections by position.
@@ -115,7 +119,11 @@ impl<'a> Counts<'a> {
             Rule::Condorcet(_) => {
                 (0..n).flat_map(|a| (0..n).filter(move |b| *b != a).map(move |b| Row::Pair(a, b))).collect()
             }
-            Rule::Choice(rule) if rule.blank => (0..n).map(Row::Selection).chain([Row::Blank]).collect(),
+            Rule::Choice(rule) => {
+                let others = [(rule.blank, Row::Blank), (rule.undervotes, Row::Undervotes)];
+                let others = others.into_iter().filter(|(counted, _)| *counted).map(|(_, row)| row);
+                (0..n).map(Row::Selection).chain(others).collect()
+            }
             _ => (0..n).map(Row::Selection).collect(),
         };
         Self { contest, rows: rows.into_iter().map(|row| (row, 0)).collect() }
@@ -135,19 +143,7 @@ impl<'a> Counts<'a> {
             _ => vec![],
         };
         match &self.contest.rule {
-            Rule::Choice(rule) => {
-                let blank = matches!(said, Said::Blank);
-                let chosen = match said {
-                    Said::Listed(ids) => ids,
-                    Said::Ranked(groups) => groups.into_iter().next().unwrap_or_default(),
-                    _ => vec![],
-                };
-                // Who marks nobody where somebody must be marked leaves the contest blank.
-                if blank || (chosen.is_empty() && rule.min > 0) {
-                    self.count(Row::Blank, weight);
-                }
-                chosen.into_iter().for_each(|a| self.count(Row::Selection(a), weight));
-            }
+            Rule::Choice(rule) => self.add_choice(rule, said, weight),
             Rule::Score(_) | Rule::Quadratic(_) => {
                 let Said::Valued(values) = said else { return };
                 values.into_iter().for_each(|(a, value)| self.count(Row::Selection(a), weight * value));
@@ -170,12 +166,29 @@ impl<'a> Counts<'a> {
         }
     }
 
+    fn add_choice(&mut self, rule: &Choice, said: Said, weight: u64) {
+        let blank = matches!(said, Said::Blank);
+        let chosen = match said {
+            Said::Listed(ids) => ids,
+            Said::Ranked(groups) => groups.into_iter().next().unwrap_or_default(),
+            _ => vec![],
+        };
+        if blank || (chosen.is_empty() && rule.min > 0) {
+            // Who marks nobody where somebody must be marked leaves the contest blank.
+            self.count(Row::Blank, weight);
+        } else if rule.undervotes {
+            self.count(Row::Undervotes, weight * rule.max.saturating_sub(chosen.len() as u64));
+        }
+        chosen.into_iter().for_each(|a| self.count(Row::Selection(a), weight));
+    }
+
     fn totals(self) -> ContestTotals {
         let id = |i: usize| self.contest.selections.get(i).map_or("", |s| s.id.as_str());
         let name = |row: Row| match row {
             Row::Selection(a) => id(a).to_owned(),
             Row::Pair(a, b) => format!("{}>{}", id(a), id(b)),
             Row::Blank => BLANK.to_owned(),
+            Row::Undervotes => UNDERVOTES.to_owned(),
         };
         let rows = self.rows.iter().map(|(row, count)| RowTotal { id: name(*row), count: *count }).collect();
         ContestTotals { id: self.contest.id.clone(), rows }

@@ -22,13 +22,13 @@ use veritally_session::{OpenRequest, StateDirectory};
 /// A contest of each type, four selections each; the style `short` has the choice and the Condorcet contest only.
 pub fn every_type(manifest: &mut Manifest) {
     let rules = [
-        ("choice", Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1 })),
+        ("choice", Rule::Choice(Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: true })),
         ("score", Rule::Score(Score { limit: 8, max: 5, seats: 1 })),
         ("quadratic", Rule::Quadratic(Quadratic { credits: 9, seats: 1 })),
         ("borda", Rule::Borda(Borda { first_place: FirstPlace::N, min: 0, places: 3, seats: 1 })),
         ("condorcet", Rule::Condorcet(Condorcet { seats: 1 })),
     ];
-    let plain = || Choice { blank: false, max: 1, min: 1, seats: 1 };
+    let plain = || Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
     manifest.contests = rules
         .into_iter()
         .map(|(name, rule)| {

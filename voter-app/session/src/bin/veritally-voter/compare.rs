@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use veritally_crypto::id::Id;
-use veritally_session::bulk::{ContestTotals, schulze};
+use veritally_session::bulk::{ContestTotals, UNDERVOTES, schulze};
 use veritally_session::marks::BLANK;
 
 /// `compare`.
@@ -61,7 +61,7 @@ impl ReportContest {
     /// The verifier's counts by row, rows named as in the totals.
     fn counts(&self) -> BTreeMap<String, u64> {
         let singles = self.selections.iter().map(|s| (s.id.to_string(), s.count));
-        let others = [(BLANK, self.blank), ("undervotes", self.undervotes)].map(|(id, count)| (id.to_owned(), count));
+        let others = [(BLANK, self.blank), (UNDERVOTES, self.undervotes)].map(|(id, count)| (id.to_owned(), count));
         let mut counts: BTreeMap<_, _> = singles.chain(others).filter_map(|(id, count)| Some((id, count?))).collect();
         for (a, row) in self.selections.iter().zip(self.pairwise.iter().flatten()) {
             for (b, count) in self.selections.iter().zip(row).filter(|(b, _)| a.id != b.id) {
