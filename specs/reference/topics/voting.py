@@ -71,6 +71,10 @@ RULES = {
     "Borda with all places": ({"first_place": "n", "min": 3, "places": 3, "seats": 1, "type": "borda"}, 3),
     "Borda, truncated": ({"first_place": "n-1", "min": 1, "places": 3, "seats": 1, "type": "borda"}, 4),
     "Borda, nothing or one place": ({"first_place": "n", "min": 0, "places": 1, "seats": 1, "type": "borda"}, 3),
+    "Borda, the last place worth nothing": ({"first_place": "n-1", "min": 0, "places": 3, "seats": 1, "type": "borda"}, 3),
+    "one or two of three, undervotes counted": ({**choice(high=2, low=1), "undervotes": True}, 3),
+    "approval or blank, undervotes counted": ({**choice(blank=True, high=2, low=0), "undervotes": True}, 2),
+    "approval, undervotes counted": ({**choice(high=2, low=0), "undervotes": True}, 2),
     "Condorcet": ({"seats": 1, "type": "condorcet"}, 3),
     "Condorcet of two": ({"seats": 1, "type": "condorcet"}, 2),
 }
@@ -98,6 +102,10 @@ ANSWERS = {
         "three": {"ranking": ["s1", "s3", "s2"], "type": "borda"},
     },
     "Borda, nothing or one place": {"nothing": {"ranking": [], "type": "borda"}},
+    "Borda, the last place worth nothing": {"all": {"ranking": ["s3", "s1", "s2"], "type": "borda"}},
+    "one or two of three, undervotes counted": {"one": answer("s2"), "two": answer("s1", "s3")},
+    "approval or blank, undervotes counted": {"nothing": answer(), "one": answer("s2"), "blank": answer(blank=True)},
+    "approval, undervotes counted": {"nothing": answer(), "one": answer("s2")},
     "Condorcet": {
         "strict": {"ranking": [["s3"], ["s1"], ["s2"]], "type": "condorcet"},
         "a tie": {"ranking": [["s1", "s3"], ["s2"]], "type": "condorcet"},
@@ -131,6 +139,8 @@ BAD_RULES = {
     "min beyond max": (choice(high=1, low=2), 3),
     "max of zero": (choice(high=0, low=0), 3),
     "no seats": (choice(seats=0), 3),
+    "undervotes where none are possible": ({**choice(high=2, low=2), "undervotes": True}, 3),
+    "undervotes that are false": ({**choice(high=2, low=1), "undervotes": False}, 3),
     "more seats than selections": (choice(seats=4), 3),
     "a highest score of zero": ({"limit": 0, "max": 0, "seats": 1, "type": "score"}, 3),
     "a highest score beyond 2^20": ({"limit": 0, "max": 2**20 + 1, "seats": 1, "type": "score"}, 3),
@@ -148,10 +158,14 @@ OUTCOMES = {
     "as many seats as selections": (choice(high=3, seats=3), [0, 5, 0], [0, 1, 2], []),
     "a tie that takes all seats": (choice(high=2, seats=2), [5, 5, 1], [0, 1], []),
     "blank ballots win nothing": (choice(blank=True), [3, 4, 2, 9], [1], []),
+    "undervotes win nothing": ({**choice(high=2, low=1), "undervotes": True}, [3, 4, 2, 9], [1], []),
     "the highest score": ({"limit": 0, "max": 5, "seats": 1, "type": "score"}, [30, 31, 5], [1], []),
     "a Condorcet winner": ({"seats": 1, "type": "condorcet"}, [2, 1, 3, 3, 4, 2], [1], []),
     "a cycle broken by its weakest victory": ({"seats": 1, "type": "condorcet"}, [8, 4, 2, 7, 6, 3], [0], []),
     "a tied Condorcet contest": ({"seats": 1, "type": "condorcet"}, [2, 2, 2, 2, 2, 2], [], [0, 1, 2]),
+    "two seats, the last one tied": ({"seats": 2, "type": "condorcet"}, [5, 5, 1, 3, 1, 3], [0], [1, 2]),
+    "one beats another, the third ties with both": ({"seats": 1, "type": "condorcet"}, [4, 3, 2, 3, 3, 3], [], [0, 2]),
+    "the same for two seats": ({"seats": 2, "type": "condorcet"}, [4, 3, 2, 3, 3, 3], [0], [1, 2]),
 }
 
 

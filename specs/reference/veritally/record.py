@@ -26,7 +26,7 @@ from .manifest import Manifest
 
 CEREMONY = ("trustee-commit", "trustee-reveal", "trustee-shares", "trustee-confirm", "trustee-rehearsal")
 
-# The table of section 2. Part entries are admitted where their message is.
+# The table of section 2.
 PHASES = {
     "setup": {*CEREMONY, "roll-part", "roll", "opening", "abandonment"},
     "open": {"ballot", "tally-head", "extension", "closing", "abandonment"},
@@ -36,6 +36,9 @@ PHASES = {
     "published": set(),
     "abandoned": set(),
 }
+
+# The message is judged with its last part.
+PART_PHASES = ("setup", "agreed", "decrypted")
 
 MAX_SHARE_ENTRIES = 3
 MAX_PARTS = MAX_MESSAGE_BYTES // CHUNK_BYTES
@@ -82,7 +85,7 @@ def _require(holds, check, fault, message=""):
 
 def _check_of_phase(kind, phase):
     """Decryption before the agreements, and a result before k valid shares, are failures of their own checks."""
-    if kind in ("decryption-share", "result") and phase == "closed":
+    if phase == "closed" and (kind in ("decryption-share", "result") or kind.endswith("-part") and kind != "roll-part"):
         return "V24"
     return "V26" if kind == "result" and phase == "agreed" else "V9"
 
@@ -148,8 +151,9 @@ class Record:
         else:
             kind = entry.type if entry.type == "roll-part" else entry.type.removesuffix("-part")
             _require(kind != "manifest", "V9", "second-manifest")
-            if kind not in PHASES[self.phase]:
-                raise Rejection(_check_of_phase(kind, self.phase), "wrong-phase", f"{entry.type} in phase {self.phase}")
+            admitted = self.phase in PART_PHASES if kind != entry.type else kind in PHASES[self.phase]
+            if not admitted:
+                raise Rejection(_check_of_phase(entry.type, self.phase), "wrong-phase", f"{entry.type} in phase {self.phase}")
             getattr(self, "_part" if kind != entry.type else "_" + entry.type.replace("-", "_"))(entry)
         self.tree.append(leaf_hash(data))
         if entry.type == "closing":
@@ -219,10 +223,10 @@ class Record:
         last = part + 1 == parts
         _require(0 < len(chunk) <= CHUNK_BYTES if last else len(chunk) == CHUNK_BYTES, check, "part-size")
         # Part 0 begins anew, whatever was under way.
-        underway = {"type": entry.type, "message": entry["message"], "parts": parts, "chunks": []}
+        underway = {"message": entry["message"], "parts": parts, "chunks": []}
         if part:
             before = self.parts.get(trustee, underway)
-            same = all(before[name] == underway[name] for name in ("type", "message", "parts"))
+            same = all(before[name] == underway[name] for name in ("message", "parts"))
             _require(same and part == len(before["chunks"]), check, "part-order")
             underway = {**before, "chunks": before["chunks"] + [chunk]}
         else:
@@ -242,7 +246,7 @@ class Record:
         except Malformed as error:
             raise Rejection(check, "malformed", str(error)) from None
         _require(message.type + "-part" == entry.type and message["trustee"] == trustee, check, "part-message")
-        _require(message.type in PHASES[self.phase], check, "wrong-phase", f"{message.type} in phase {self.phase}")
+        _require(message.type in PHASES[self.phase], "V9", "wrong-phase", f"{message.type} in phase {self.phase}")
         getattr(self, "_" + message.type.replace("-", "_"))(message)
 
     # --- Section 5: key ceremony ----------------------------------------------------------------------------------
@@ -365,7 +369,7 @@ class Record:
     def _ballot(self, entry):
         self._decoded(entry)
         ballot = ballots.Ballot.from_entry(entry)
-        _require(ballot.style in self.contexts, "V16", "ballot-style")
+        _require(ballot.style in self.contexts, "V16", "unknown-style")
         try:
             ballots.check_shape(self.contexts[ballot.style], ballot)
         except ballots.BallotError as error:
