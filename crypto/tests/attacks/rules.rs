@@ -3,14 +3,16 @@
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use veritally_crypto::contests::{Answers, Borda, Choice, Condorcet, FirstPlace, Rule};
-use veritally_crypto::group::Scalar;
+use veritally_crypto::contests::{
+    Answers, Borda, Choice, Condorcet, ContestRows, FirstPlace, RowMeaning, Rule, SecretRow,
+};
+use veritally_crypto::group::{Scalar, random_scalar};
 use veritally_crypto::manifest::Contest;
-use veritally_crypto::relation::CompiledStyle;
+use veritally_crypto::relation::{CompiledStyle, PublicRow, Term};
 use veritally_crypto::sample::{SampleElection, id};
 
 use crate::contests::{TYPES, counts, random_answer, random_contest, random_manifest};
-use crate::prover::{Setup, cheat, integer, integers};
+use crate::prover::{Protocol, Prover, Setup, base, cheat, integer, integers};
 
 /// Elections take a second each: few in a quick round, many in the long one.
 fn cases(few: u32) -> ProptestConfig {
@@ -20,9 +22,8 @@ fn cases(few: u32) -> ProptestConfig {
 
 /// Whether all public rows hold for these "bits", modulo q.
 fn obeys(style: &CompiledStyle, bits: &[Scalar]) -> bool {
-    let value = |row: &veritally_crypto::relation::PublicRow| -> Scalar {
-        row.terms.iter().map(|term| integer(term.weight) * bits[term.bit]).sum()
-    };
+    let value =
+        |row: &PublicRow| -> Scalar { row.terms.iter().map(|term| integer(term.weight) * bits[term.bit]).sum() };
     style.relation.public.iter().all(|row| value(row) == integer(row.value))
 }
 
@@ -62,6 +63,27 @@ fn encrypting_another_count_than_the_committed_bits_is_refused_by_check_4() {
     assert_eq!(verdict(&[1, 0, 0, 0, 0], &[(0, 6)]), Err(4));
     // Seven for one, six taken from another: the sum is right, the rows are not.
     assert_eq!(verdict(&[1, 0, 0, 0, 0], &[(0, 6), (1, -6)]), Err(4));
+}
+
+/// One lie each, told by a prover that does all else right.
+#[test]
+fn a_false_commitment_bit_pad_count_or_credential_is_refused_by_its_own_check() {
+    let mut rng = StdRng::seed_from_u64(14);
+    let setup = Setup::new(|_| {}, &mut rng);
+    let mut point = || (&base(random_scalar(&mut rng))).into();
+    let [commitment, pad, another_voter] = [point(), point(), point()];
+    for check in 1..=5 {
+        let bits = if check == 2 { [2, -1, 0, 0, 0] } else { [1, 0, 0, 0, 0] };
+        let mut prover = Prover::new(&setup, "all", integers(&bits), &mut rng);
+        match check {
+            1 => prover.leaf.bits = commitment,
+            2 => {}
+            3 => prover.leaf.pad = pad,
+            4 => prover.encrypt(&integers(&[1, 0, 0, 0, 1])),
+            _ => prover.leaf.credential = another_voter,
+        }
+        assert_eq!(setup.verify(&prover.prove(&Protocol::real()), &mut rng), Err(check));
+    }
 }
 
 /// Rows with negative weights: "bits" far out of range that obey every rule, so that only check 2 is left. Twice one
@@ -105,7 +127,7 @@ proptest! {
         let expected = counts(contest, &answers[&contest.id]);
         let honest = cheat(&setup, "all", &bits, &[], &mut rng);
         prop_assert_eq!(setup.verify(&honest, &mut rng), Ok(()));
-        let plain = expected.iter().map(|count| crate::prover::base(Scalar::from(*count)));
+        let plain = expected.iter().map(|count| base(Scalar::from(*count)));
         prop_assert_eq!(setup.decrypt(&honest), plain.collect::<Vec<_>>());
 
         // A bit turned over, with the counts that it then gives: accepted only if it is another answer.
@@ -205,4 +227,23 @@ fn a_one_of_two_contest_accepts_its_two_answers_and_no_other_small_votes() {
             assert_eq!(setup.verify(&ballot, &mut rng).is_ok(), right, "{a} {b}");
         }
     }
+}
+
+/// Sums of a row are integers only while they can't wrap around the group's order: |t| and all |weights| count.
+#[test]
+fn rows_whose_weights_reach_2_to_the_52_are_refused() {
+    let row = |weights: &[i64]| -> Vec<Term> {
+        weights.iter().zip(0..).map(|(weight, bit)| Term { bit, weight: *weight }).collect()
+    };
+    let compiled = |secret: &[i64], public: &[i64], value: i64| {
+        let secret = vec![SecretRow { meaning: RowMeaning::Blank, terms: row(secret), max: 1 }];
+        let rows = ContestRows { bits: 2, secret, public: vec![PublicRow { terms: row(public), value }] };
+        CompiledStyle::compile([(0, &rows, 0)]).is_ok()
+    };
+    let limit = 1 << 52;
+    assert!(compiled(&[limit - 2, 1], &[1 - limit], 0));
+    assert!(!compiled(&[limit - 1, 1], &[1], 0));
+    assert!(!compiled(&[1], &[limit / 2, -limit / 2], 0), "weights that cancel count all the same");
+    assert!(!compiled(&[1], &[limit - 1], -1), "the row's value counts too");
+    assert!(!compiled(&[i64::MAX, i64::MAX], &[i64::MIN, i64::MIN], i64::MIN), "no wrap-around in the check itself");
 }

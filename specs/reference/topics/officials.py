@@ -83,6 +83,7 @@ def manifests():
     bad("a contest without selections", lambda v: v["contests"][0].update(selections=[]))
     bad("an impossible rule", lambda v: v["contests"][0]["rule"].update(max=4))
     bad("an unknown contest type", lambda v: v["contests"][0]["rule"].update(type="lottery"))
+    bad("undervotes that are false", lambda v: v["contests"][1]["rule"].update(undervotes=False))
     bad("no ballot styles", put(ballot_styles=[]))
     bad("a ballot style twice", lambda v: v["ballot_styles"].append(v["ballot_styles"][0]))
     bad("a ballot style without contests", lambda v: v["ballot_styles"][1].update(contests=[]))

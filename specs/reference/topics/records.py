@@ -213,7 +213,7 @@ def _ballots(f, e):
     f.refused("a copied ballot with one's own credential", first + 1, replace(pad, credential=other["key"]).entry_bytes())
     overvote = made(0, 1, zero, bits=[1, 1, 0, 1, 0, 1, 0, 0])
     f.refused("an overvote", first, overvote.entry_bytes())
-    f.refused("an unknown ballot style", first, replace(pad, style="other").entry_bytes())
+    f.refused("a ballot of an unknown style", first, replace(pad, style="other").entry_bytes())
     f.refused("a pad that is the identity", first, replace(pad, pad=IDENTITY).entry_bytes())
     f.refused("a ballot after the closing", f.at("closing") + 1, third)
 

@@ -140,7 +140,6 @@ BAD_RULES = {
     "max of zero": (choice(high=0, low=0), 3),
     "no seats": (choice(seats=0), 3),
     "undervotes where none are possible": ({**choice(high=2, low=2), "undervotes": True}, 3),
-    "undervotes that are false": ({**choice(high=2, low=1), "undervotes": False}, 3),
     "more seats than selections": (choice(seats=4), 3),
     "a highest score of zero": ({"limit": 0, "max": 0, "seats": 1, "type": "score"}, 3),
     "a highest score beyond 2^20": ({"limit": 0, "max": 2**20 + 1, "seats": 1, "type": "score"}, 3),
