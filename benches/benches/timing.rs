@@ -3,7 +3,8 @@
 //! constant time?" (Reparaz, Balasch, Verbauwhede 2017): |t| beyond 10 is a leak, beyond 5 asks for a longer run; the
 //! control, a multiplication in variable time, must go far beyond. About a minute.
 //!
-//! `cargo bench -p veritally-benches --bench timing`; `scripts/test --soak` judges what it prints.
+//! `cargo bench -p veritally-benches --bench timing [-- BENCH]`, with another number of measurements in
+//! VERITALLY_TIMING_SAMPLES; `scripts/test --soak` judges what it prints.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::cell::Cell;
@@ -21,7 +22,10 @@ use veritally_crypto::leaves::Head;
 use veritally_crypto::sample::{SampleElection, choose, id};
 
 /// Measurements a bench; each takes some 300 to 500 µs.
-const SAMPLES: usize = 30_000;
+fn samples() -> usize {
+    std::env::var("VERITALLY_TIMING_SAMPLES").map_or(30_000, |samples| samples.parse().unwrap())
+}
+
 /// For the control, whose leak nobody can miss.
 const CONTROL_SAMPLES: usize = 2_000;
 /// Trustees in the bench of shares: one against all others.
@@ -51,7 +55,7 @@ fn encryption(runner: &mut CtRunner, rng: &mut BenchRng) {
     let election = SampleElection::open_with(1, rng).unwrap();
     let context = election.state.ballot_context().unwrap();
     let (key, style) = (election.voters[0].credential.public(), id("all").unwrap());
-    let inputs: Vec<_> = (0..SAMPLES)
+    let inputs: Vec<_> = (0..samples())
         .map(|_| {
             let class = class(rng);
             (class, answers(class, rng), seed(rng))
@@ -68,7 +72,7 @@ fn proof(runner: &mut CtRunner, rng: &mut BenchRng) {
     let election = SampleElection::open_with(1, rng).unwrap();
     let context = election.state.ballot_context().unwrap();
     let (credential, style) = (&election.voters[0].credential, id("all").unwrap());
-    for _ in 0..SAMPLES {
+    for _ in 0..samples() {
         let class = class(rng);
         let answers = answers(class, rng);
         let prepared = context.prepare(&style, &answers, credential.public(), 1, Hash::ZERO, rng).unwrap();
@@ -88,7 +92,7 @@ fn share(runner: &mut CtRunner, rng: &mut BenchRng) {
     let count = usize::try_from(TRUSTEES).unwrap();
     let shares: Vec<_> =
         (0..count).map(|trustee| election.dealer(trustee).unwrap().open_shares(ceremony).unwrap()).collect();
-    for _ in 0..SAMPLES {
+    for _ in 0..samples() {
         let class = class(rng);
         let other = rng.random_range(1..count);
         let secrets = &shares[if matches!(class, Class::Left) { 0 } else { other }];
@@ -128,5 +132,7 @@ fn main() {
     let benches: [(&str, BenchFn); 4] =
         [("control", control), ("encryption", encryption), ("proof", proof), ("share", share)];
     let benches = benches.map(|(name, benchfn)| BenchMetadata { name: BenchName(name), seed: None, benchfn });
-    run_benches_console(BenchOpts::default(), benches.into()).unwrap();
+    // Cargo passes --bench.
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    run_benches_console(BenchOpts { filter, ..BenchOpts::default() }, benches.into()).unwrap();
 }
