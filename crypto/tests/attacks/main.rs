@@ -5,6 +5,7 @@
 //! - [`traps`]: the simplifications of specs/security.md section 5; each breaks the proof, none is in it.
 //! - [`binding`]: what challenges, nonces and batch weights have to depend on.
 //! - [`rules`]: votes that break a rule, in every contest type and in random manifests.
+//! - [`contests`]: random contests and answers, and what they count in the clear.
 //! - [`yardstick`]: the classic disjunctive proof per option; both proofs accept the same votes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
