@@ -171,12 +171,6 @@ impl RecordState {
         Ok(())
     }
 
-    /// Takes notice of an entry that was refused and stands in the log all the same, so that a verifier can go on with what
-    /// follows: only size and root move.
-    pub fn skip(&mut self, bytes: &[u8]) {
-        self.frontier.push(leaf_hash(bytes));
-    }
-
     /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &Arc<CheckedManifest> {

@@ -52,7 +52,7 @@ impl RecordState {
     /// # Errors
     /// [`Rejection`], as [`RecordState::precheck`]; [`Rejection::Superseded`].
     pub fn apply_ballot(&mut self, ballot: &VerifiedBallot, superseded: Option<&[u8]>) -> Result<(), Rejection> {
-        self.precheck(ballot.ballot())?;
+        self.expect_phase("ballot", &[Phase::Open])?;
         let voter = self.check_turn(ballot.ballot())?;
         let (class, last_hash, first) = (voter.class, voter.last_hash, voter.counter == 0);
         if first {
