@@ -16,11 +16,13 @@ mod digits;
 pub mod quadratic;
 pub mod schulze;
 pub mod score;
+mod secret;
 pub use borda::{Borda, BordaAnswer, FirstPlace};
 pub use choice::{Choice, ChoiceAnswer};
 pub use condorcet::{Condorcet, CondorcetAnswer};
 pub use quadratic::{Quadratic, QuadraticAnswer};
 pub use score::{Score, ScoreAnswer};
+pub use secret::SecretAnswers;
 
 /// How a contest is voted on and counted: the registration of all contest types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

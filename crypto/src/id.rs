@@ -40,6 +40,11 @@ impl Id {
         &self.0
     }
 
+    /// Erases an id that says how somebody voted.
+    pub(crate) fn erase(mut self) {
+        zeroize::Zeroize::zeroize(&mut self.0);
+    }
+
     /// Its bytes, for hashes and transcripts.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

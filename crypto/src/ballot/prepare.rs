@@ -1,12 +1,14 @@
 //! Encryption, then Cast or Spoil. The proof is made only after the voter chose Cast.
 
+use std::sync::Arc;
+
 use curve25519_dalek::traits::{Identity as _, MultiscalarMul as _};
 use rand::CryptoRng;
 use subtle::{Choice, ConditionallySelectable as _};
 use zeroize::Zeroizing;
 
 use super::{BallotContext, BallotError, BallotOpening, ConfirmationCode, EncryptedBallot, Statement, powers};
-use crate::contests::Answers;
+use crate::contests::{Answers, SecretAnswers};
 use crate::credential::{Credential, CredentialKey};
 use crate::group::{EncodedPoint, RistrettoPoint, Scalar, SecretScalar};
 use crate::hash::Hash;
@@ -33,17 +35,18 @@ pub(super) struct Encryption {
     s: SecretScalar,
 }
 
-/// An encrypted ballot whose fate is not chosen yet. Neither `Clone` nor `Serialize`: it is cast or spoiled, once.
-pub struct PreparedBallot<'a> {
-    context: &'a BallotContext,
+/// An encrypted ballot whose fate is not chosen yet. Neither `Clone` nor `Serialize`: it is cast or spoiled, once. Owns what
+/// it needs, so that it can wait on any thread; erases its secrets when it is dropped.
+pub struct PreparedBallot {
+    context: Arc<BallotContext>,
     slot: Slot,
-    answers: Answers,
+    answers: SecretAnswers,
     bits: Zeroizing<Vec<u8>>,
     seed: Zeroizing<[u8; 32]>,
     encryption: Encryption,
 }
 
-impl std::fmt::Debug for PreparedBallot<'_> {
+impl std::fmt::Debug for PreparedBallot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PreparedBallot({})", self.code())
     }
@@ -108,26 +111,26 @@ impl BallotContext {
     /// # Errors
     /// [`BallotError::UnknownStyle`], or [`BallotError::Answer`] with what the voter has to change.
     pub fn prepare(
-        &self,
+        self: &Arc<Self>,
         style: &Id,
         answers: &Answers,
         credential: CredentialKey,
         counter: u64,
         previous: Hash,
         rng: &mut impl CryptoRng,
-    ) -> Result<PreparedBallot<'_>, BallotError> {
+    ) -> Result<PreparedBallot, BallotError> {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(seed.as_mut());
         let slot = Slot { style: style.clone(), credential, counter, previous };
         let (compiled, _) = self.style(style).ok_or_else(|| BallotError::UnknownStyle(style.clone()))?;
-        let bits = compiled.encode(&self.manifest().contests, answers)?;
-        let bits: Zeroizing<Vec<u8>> = Zeroizing::new(bits.into_iter().map(u8::from).collect());
+        let encoded = Zeroizing::new(compiled.encode(&self.manifest().contests, answers)?);
+        let bits: Zeroizing<Vec<u8>> = Zeroizing::new(encoded.iter().map(|bit| u8::from(*bit)).collect());
         let encryption = encrypt(self, compiled, &slot, &bits, &seed);
-        Ok(PreparedBallot { context: self, slot, answers: answers.clone(), bits, seed, encryption })
+        Ok(PreparedBallot { context: self.clone(), slot, answers: answers.clone().into(), bits, seed, encryption })
     }
 }
 
-impl<'a> PreparedBallot<'a> {
+impl PreparedBallot {
     fn statement(&self) -> Statement<'_> {
         Statement {
             style: &self.slot.style,
@@ -159,7 +162,7 @@ impl<'a> PreparedBallot<'a> {
             pad: self.encryption.pad,
             previous: self.slot.previous,
             seed: hex::encode(self.seed.as_ref()),
-            selections: self.answers,
+            selections: self.answers.into_answers(),
             style: self.slot.style,
             tag: super::opening::OpeningTag,
         }

@@ -60,7 +60,7 @@ pub struct Setup {
     pub manifest: Arc<CheckedManifest>,
     pub keys: ElectionKeys,
     pub secrets: Vec<Scalar>,
-    pub context: BallotContext,
+    pub context: Arc<BallotContext>,
     generators: Generators,
 }
 
@@ -81,7 +81,7 @@ impl Setup {
     }
 
     pub fn with_keys(manifest: Arc<CheckedManifest>, keys: ElectionKeys, secrets: Vec<Scalar>) -> Self {
-        let context = BallotContext::new(manifest.clone(), Arc::new(keys.clone()));
+        let context = Arc::new(BallotContext::new(manifest.clone(), Arc::new(keys.clone())));
         let bits = manifest.styles().iter().map(|style| style.relation.bits).max().unwrap();
         Self { manifest, keys, secrets, context, generators: Generators::new(bits) }
     }

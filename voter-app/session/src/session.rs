@@ -1,4 +1,5 @@
-//! The states of a voter's session. Each consumes the one before, so that a wrong order does not compile:
+//! The states of a voter's session. Each consumes the one before, so that a wrong order does not compile. All own what
+//! they need (`'static + Send`), so that a program can hand them to another thread, and erase their secrets when dropped.
 //!
 //! ```text
 //! Election ─unlock─▶ Unlocked ─fill─▶ Filled ─prepare─▶ Prepared ─cast─▶ Outgoing ─send─▶ Recorded
@@ -11,14 +12,17 @@
 //! ⚠ A ballot's bytes are stored before they are sent, so that a retry sends the same bytes and never a second ballot.
 //! The seed is erased by [`Prepared::cast`], which is also what makes the proof; [`Prepared::spoil`] opens it instead.
 
+use std::sync::Arc;
+
 use rand::CryptoRng;
 use veritally_crypto::ballot::{BallotError, BallotOpening, ConfirmationCode, PreparedBallot};
-use veritally_crypto::contests::Answers;
+use veritally_crypto::contests::{Answers, SecretAnswers};
 use veritally_crypto::credential::{Credential, CredentialCode, CredentialKey};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::manifest::{BallotStyle, Contest};
 use veritally_crypto::record::VoterRecord;
 use veritally_crypto::tally::VoterClass;
+use zeroize::Zeroize as _;
 
 use crate::SessionError;
 use crate::election::{Depth, Election};
@@ -33,20 +37,20 @@ pub use spoiled::{SpoiledError, check_spoiled};
 
 /// What unlocking leads to.
 #[derive(Debug)]
-pub enum Entered<'e> {
+pub enum Entered {
     /// A ballot can be filled in.
-    Ready(Unlocked<'e>),
+    Ready(Unlocked),
     /// A ballot was stored, and no receipt for it: it goes out first, with the same bytes.
-    Interrupted(Outgoing<'e>),
+    Interrupted(Outgoing),
 }
 
 /// The credential is known and on the roll.
 #[derive(Debug)]
-pub struct Unlocked<'e> {
-    election: &'e Election,
+pub struct Unlocked {
+    election: Arc<Election>,
     credential: Credential,
     class: VoterClass,
-    style: &'e BallotStyle,
+    style: BallotStyle,
     store: CredentialStore,
     /// Of its last ballot; 0 for none.
     counter: u64,
@@ -61,18 +65,18 @@ impl Election {
     ///
     /// # Errors
     /// [`SessionError::NotOnRoll`]; [`SessionError::Removed`] when a ballot is gone; the local state's errors.
-    pub fn unlock(&self, code: &CredentialCode) -> Result<Entered<'_>, SessionError> {
+    pub fn unlock(self: &Arc<Self>, code: &CredentialCode) -> Result<Entered, SessionError> {
         let credential = code.credential(&self.fingerprint());
         let key = credential.public();
         let voter = self.state().voter(key).ok_or(SessionError::NotOnRoll)?;
         let class = voter.class;
         // The roll's styles were looked up in the manifest when it was applied.
-        let style = self.manifest().ballot_styles.get(class.style).ok_or(SessionError::NotOnRoll)?;
+        let style = self.manifest().ballot_styles.get(class.style).ok_or(SessionError::NotOnRoll)?.clone();
         let store = self.view().store().credential(key);
         let stored = store.ballots()?;
         let (recorded, pending): (Vec<_>, Vec<_>) = stored.into_iter().partition(|one| one.receipt.is_some());
         let (counter, previous) = last_ballot(self.depth(), voter, recorded.last())?;
-        let mut unlocked = Unlocked { election: self, credential, class, style, store, counter, previous };
+        let mut unlocked = Unlocked { election: self.clone(), credential, class, style, store, counter, previous };
         match pending.into_iter().next() {
             None => Ok(Entered::Ready(unlocked)),
             Some(StoredBallot { ballot, .. }) => {
@@ -108,11 +112,11 @@ fn last_ballot(
     }
 }
 
-impl<'e> Unlocked<'e> {
+impl Unlocked {
     /// The election.
     #[must_use]
-    pub fn election(&self) -> &'e Election {
-        self.election
+    pub fn election(&self) -> &Arc<Election> {
+        &self.election
     }
 
     /// The credential's public point.
@@ -123,14 +127,14 @@ impl<'e> Unlocked<'e> {
 
     /// The ballot style.
     #[must_use]
-    pub fn style(&self) -> &'e BallotStyle {
-        self.style
+    pub fn style(&self) -> &BallotStyle {
+        &self.style
     }
 
     /// The contests to vote in, in order.
-    pub fn contests(&self) -> impl Iterator<Item = &'e Contest> + use<'e> {
-        let (contests, style) = (&self.election.manifest().contests, self.style);
-        contests.iter().filter(|contest| style.contests.contains(&contest.id))
+    pub fn contests(&self) -> impl Iterator<Item = &Contest> {
+        let contests = self.election.manifest().contests.iter();
+        contests.filter(|contest| self.style.contests.contains(&contest.id))
     }
 
     /// How much the vote counts.
@@ -149,14 +153,18 @@ impl<'e> Unlocked<'e> {
     ///
     /// # Errors
     /// [`BallotError::Answer`].
-    pub fn fill(self, answers: Answers) -> Result<Filled<'e>, Box<(Self, BallotError)>> {
+    pub fn fill(self, answers: impl Into<SecretAnswers>) -> Result<Filled, Box<(Self, BallotError)>> {
+        let answers = answers.into();
         let manifest = self.election.manifest();
         let encoded = match manifest.style(&self.style.id) {
-            Some((_, compiled)) => compiled.encode(&manifest.contests, &answers).map_err(BallotError::from),
+            Some((_, compiled)) => {
+                let encoded = compiled.encode(&manifest.contests, answers.expose_answers());
+                encoded.map(|mut bits| bits.zeroize()).map_err(BallotError::from)
+            }
             None => Err(BallotError::UnknownStyle(self.style.id.clone())),
         };
         match encoded {
-            Ok(_) => Ok(Filled { unlocked: self, answers }),
+            Ok(()) => Ok(Filled { unlocked: self, answers }),
             Err(error) => Err(Box::new((self, error))),
         }
     }
@@ -164,21 +172,21 @@ impl<'e> Unlocked<'e> {
 
 /// A ballot that obeys every rule, still in the clear.
 #[derive(Debug)]
-pub struct Filled<'e> {
-    unlocked: Unlocked<'e>,
-    answers: Answers,
+pub struct Filled {
+    unlocked: Unlocked,
+    answers: SecretAnswers,
 }
 
-impl<'e> Filled<'e> {
+impl Filled {
     /// What will be encrypted.
     #[must_use]
     pub fn answers(&self) -> &Answers {
-        &self.answers
+        self.answers.expose_answers()
     }
 
     /// Back to the empty ballot.
     #[must_use]
-    pub fn change(self) -> Unlocked<'e> {
+    pub fn change(self) -> Unlocked {
         self.unlocked
     }
 
@@ -186,25 +194,26 @@ impl<'e> Filled<'e> {
     ///
     /// # Errors
     /// [`SessionError::CastLimit`]; [`SessionError::Ballot`] should not happen.
-    pub fn prepare(self, rng: &mut impl CryptoRng) -> Result<Prepared<'e>, SessionError> {
-        let Unlocked { election, style, counter, previous, .. } = self.unlocked;
+    pub fn prepare(self, rng: &mut impl CryptoRng) -> Result<Prepared, SessionError> {
+        let Unlocked { election, style, counter, previous, .. } = &self.unlocked;
+        let (counter, previous) = (*counter, *previous);
         if counter >= election.manifest().casts_per_credential {
             return Err(SessionError::CastLimit(counter));
         }
         let key = self.unlocked.credential();
-        let ballot = election.context().prepare(&style.id, &self.answers, key, counter + 1, previous, rng)?;
+        let ballot = election.context().prepare(&style.id, self.answers(), key, counter + 1, previous, rng)?;
         Ok(Prepared { unlocked: self.unlocked, ballot })
     }
 }
 
 /// An encrypted ballot whose confirmation code is shown, and whose fate is not chosen yet.
 #[derive(Debug)]
-pub struct Prepared<'e> {
-    unlocked: Unlocked<'e>,
-    ballot: PreparedBallot<'e>,
+pub struct Prepared {
+    unlocked: Unlocked,
+    ballot: PreparedBallot,
 }
 
-impl<'e> Prepared<'e> {
+impl Prepared {
     /// To be noted before choosing Cast or Spoil: all 256 bits of it for a check on another device.
     #[must_use]
     pub fn code(&self) -> ConfirmationCode {
@@ -215,7 +224,7 @@ impl<'e> Prepared<'e> {
     ///
     /// # Errors
     /// [`SessionError::File`] when the bytes can't be stored; they are then not sent.
-    pub fn cast(self, rng: &mut impl CryptoRng) -> Result<Outgoing<'e>, SessionError> {
+    pub fn cast(self, rng: &mut impl CryptoRng) -> Result<Outgoing, SessionError> {
         let ballot = self.ballot.cast(&self.unlocked.credential, rng)?;
         self.unlocked.store.save_ballot(&ballot)?;
         Ok(Outgoing::new(self.unlocked, ballot))
@@ -223,7 +232,7 @@ impl<'e> Prepared<'e> {
 
     /// Chooses Spoil: opens the ballot, which can't be cast any more. The next one has a new seed.
     #[must_use]
-    pub fn spoil(self) -> (Unlocked<'e>, BallotOpening) {
+    pub fn spoil(self) -> (Unlocked, BallotOpening) {
         (self.unlocked, self.ballot.spoil())
     }
 }

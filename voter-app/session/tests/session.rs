@@ -3,6 +3,8 @@
 
 mod board;
 
+use std::sync::Arc;
+
 use board::Board;
 use veritally_board_api::{Link, Problem, ProblemKind};
 use veritally_crypto::canonical;
@@ -13,25 +15,27 @@ use veritally_crypto::leaves::{Opening, OpeningTag};
 use veritally_crypto::sample::{OPENS_AT_MS, choose};
 use veritally_crypto::signature::sign;
 use veritally_session::receipts::check;
-use veritally_session::session::{Entered, Outgoing, SpoiledError, Unlocked, Unsent, check_spoiled};
+use veritally_session::session::{
+    Entered, Filled, Outgoing, Prepared, Recorded, SpoiledError, Unlocked, Unsent, check_spoiled,
+};
 use veritally_session::{Depth, Election, SessionError, StateDirectory};
 
 fn answers(selection: &str) -> Answers {
     choose("chair", &[selection], false).unwrap()
 }
 
-async fn open(board: &Board) -> Election {
-    Election::open(&board.request(), Depth::Opening).await.unwrap()
+async fn open(board: &Board) -> Arc<Election> {
+    Arc::new(Election::open(&board.request(), Depth::Opening).await.unwrap())
 }
 
-fn ready<'e>(election: &'e Election, code: &CredentialCode) -> Unlocked<'e> {
+fn ready(election: &Arc<Election>, code: &CredentialCode) -> Unlocked {
     match election.unlock(code).unwrap() {
         Entered::Ready(unlocked) => unlocked,
         Entered::Interrupted(_) => panic!("no ballot was stored"),
     }
 }
 
-fn cast<'e>(unlocked: Unlocked<'e>, selection: &str) -> Outgoing<'e> {
+fn cast(unlocked: Unlocked, selection: &str) -> Outgoing {
     let rng = &mut rand::rng();
     unlocked.fill(answers(selection)).unwrap().prepare(rng).unwrap().cast(rng).unwrap()
 }
@@ -205,7 +209,7 @@ async fn a_ballot_from_another_device_is_noticed_and_the_whole_log_tells_the_cou
     assert!(matches!(error, SessionError::OtherDevice), "{error}");
     assert_eq!(unlocked.ballots_cast(), 0);
     board.lock().election.tally_head().unwrap();
-    let election = Election::open(&board.request(), Depth::Full).await.unwrap();
+    let election = Arc::new(Election::open(&board.request(), Depth::Full).await.unwrap());
     assert_eq!(election.voter(&board.code(0)).unwrap().counter, 2);
     let unlocked = ready(&election, &board.code(0));
     assert_eq!(unlocked.ballots_cast(), 2);
@@ -223,7 +227,7 @@ async fn a_ballot_whose_receipt_is_here_and_that_left_the_log_is_noticed() {
     // Even on a device that lost the checkpoint.
     let directory = board.state.path().join(board.link.fingerprint.unwrap().to_string());
     std::fs::remove_file(directory.join("checkpoint")).unwrap();
-    let election = Election::open(&board.request(), Depth::Full).await.unwrap();
+    let election = Arc::new(Election::open(&board.request(), Depth::Full).await.unwrap());
     assert!(matches!(election.unlock(&board.code(0)), Err(SessionError::Removed { receipts: 1, logged: 0 })));
     let (_, checks) = check(&board.request()).await.unwrap();
     assert!(matches!(checks[0].outcome, Err(SessionError::Fork { .. })), "the board signed a larger log before");
@@ -300,4 +304,15 @@ async fn an_election_that_has_not_opened_says_so() {
     request.link = Link::parse(&board.link.to_string().replace("/sample", "/other")).unwrap();
     request.state = StateDirectory::new(board.state.path().join("other"));
     assert!(Election::open(&request, Depth::Opening).await.is_err());
+}
+
+#[test]
+fn every_state_can_wait_on_another_thread() {
+    fn owned<T: Send + Sync + 'static>() {}
+    owned::<Election>();
+    owned::<Unlocked>();
+    owned::<Filled>();
+    owned::<Prepared>();
+    owned::<Outgoing>();
+    owned::<Recorded>();
 }

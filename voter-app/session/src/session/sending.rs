@@ -15,21 +15,21 @@ use crate::election::View;
 
 /// A ballot with its proof, stored; perhaps sent, its receipt not yet here.
 #[derive(Debug)]
-pub struct Outgoing<'e> {
-    unlocked: Unlocked<'e>,
+pub struct Outgoing {
+    unlocked: Unlocked,
     ballot: Box<EncryptedBallot>,
 }
 
 /// What became of a ballot that has no receipt.
 #[derive(Debug)]
-pub enum Unsent<'e> {
+pub enum Unsent {
     /// It may be in the log or not: send it again.
-    Retry(Outgoing<'e>, SessionError),
+    Retry(Outgoing, SessionError),
     /// The board refused it for good; it was put aside.
-    Refused(Unlocked<'e>, SessionError),
+    Refused(Unlocked, SessionError),
 }
 
-impl Unsent<'_> {
+impl Unsent {
     /// Why.
     #[must_use]
     pub fn into_error(self) -> SessionError {
@@ -39,8 +39,8 @@ impl Unsent<'_> {
     }
 }
 
-impl<'e> Outgoing<'e> {
-    pub(super) fn new(unlocked: Unlocked<'e>, ballot: EncryptedBallot) -> Self {
+impl Outgoing {
+    pub(super) fn new(unlocked: Unlocked, ballot: EncryptedBallot) -> Self {
         Self { unlocked, ballot: Box::new(ballot) }
     }
 
@@ -60,7 +60,7 @@ impl<'e> Outgoing<'e> {
     ///
     /// # Errors
     /// [`Unsent`], with the state to go on from.
-    pub async fn send(mut self) -> Result<Recorded<'e>, Box<Unsent<'e>>> {
+    pub async fn send(mut self) -> Result<Recorded, Box<Unsent>> {
         match self.try_send().await {
             Ok((index, checkpoint)) => {
                 let code = self.code();
@@ -143,14 +143,14 @@ pub(crate) fn verify_receipt(
 
 /// The ballot is in the log: its receipt was verified and stored.
 #[derive(Debug)]
-pub struct Recorded<'e> {
-    unlocked: Unlocked<'e>,
+pub struct Recorded {
+    unlocked: Unlocked,
     code: ConfirmationCode,
     index: LeafIndex,
     checkpoint: Checkpoint,
 }
 
-impl<'e> Recorded<'e> {
+impl Recorded {
     /// To be looked up by anybody.
     #[must_use]
     pub fn code(&self) -> ConfirmationCode {
@@ -171,7 +171,7 @@ impl<'e> Recorded<'e> {
 
     /// Votes again: the next ballot supersedes this one.
     #[must_use]
-    pub fn again(self) -> Unlocked<'e> {
+    pub fn again(self) -> Unlocked {
         self.unlocked
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct AnswerArguments {
 
 impl AnswerArguments {
     /// Reads the answers; the ballot's contests say of which type each is.
-    pub(crate) fn read(&self, ballot: &Unlocked<'_>) -> anyhow::Result<Answers> {
+    pub(crate) fn read(&self, ballot: &Unlocked) -> anyhow::Result<Answers> {
         if let Some(path) = &self.answers {
             let length = std::fs::metadata(path).with_context(|| format!("can't read {}", path.display()))?.len();
             if length > MAX_ANSWERS_BYTES {
@@ -73,7 +73,7 @@ impl AnswerArguments {
     }
 }
 
-fn example(ballot: &Unlocked<'_>) -> String {
+fn example(ballot: &Unlocked) -> String {
     let contest = ballot.contests().next();
     let selection = contest.and_then(|c| c.selections.first()).map(|s| s.id.as_str());
     format!("{}={}", contest.map_or("contest", |c| c.id.as_str()), selection.unwrap_or("selection"))

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use veritally_board_api::files;
@@ -61,13 +62,13 @@ pub(crate) struct StatusOf {
     code: CodeArguments,
 }
 
-async fn open(common: &Common, place: &Place, full: bool) -> anyhow::Result<Election> {
+async fn open(common: &Common, place: &Place, full: bool) -> anyhow::Result<Arc<Election>> {
     let depth = if full { Depth::Full } else { Depth::Opening };
     let election = Election::open(&common.place(place)?, depth).await?;
     let compared = if election.view().is_compared() { "as expected" } else { "NOT COMPARED with your letter" };
     println!("election: {}", text(&election.manifest().name, language(&election)));
     println!("fingerprint: {} ({compared})", election.fingerprint());
-    Ok(election)
+    Ok(Arc::new(election))
 }
 
 /// The manifest's first language.
@@ -81,16 +82,16 @@ fn show_code(code: ConfirmationCode) {
 }
 
 /// Fills in, encrypts, shows answers and code.
-fn prepare<'e>(unlocked: Unlocked<'e>, arguments: &AnswerArguments) -> anyhow::Result<Prepared<'e>> {
+fn prepare(unlocked: Unlocked, arguments: &AnswerArguments) -> anyhow::Result<Prepared> {
     let answers = arguments.read(&unlocked)?;
-    let election = unlocked.election();
+    let election = unlocked.election().clone();
     println!("your public id: {}", unlocked.credential().public_id());
     if unlocked.ballots_cast() > 0 {
         println!("this ballot replaces your ballot number {}", unlocked.ballots_cast());
     }
     let contests: Vec<_> = unlocked.contests().cloned().collect();
     let filled = unlocked.fill(answers).map_err(|refused| refused.1)?;
-    show(&contests, filled.answers(), language(election));
+    show(&contests, filled.answers(), language(&election));
     let prepared = filled.prepare(&mut rand::rng())?;
     show_code(prepared.code());
     Ok(prepared)
@@ -145,7 +146,7 @@ pub(crate) async fn cast(common: &Common, arguments: Cast) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-async fn send(outgoing: Outgoing<'_>) -> anyhow::Result<ExitCode> {
+async fn send(outgoing: Outgoing) -> anyhow::Result<ExitCode> {
     let recorded = outgoing.send().await.map_err(|unsent| unsent.into_error())?;
     println!("cast: entry {} of a log of {} entries", recorded.index(), recorded.checkpoint().tree_size);
     println!("the receipt holds and is stored; anybody can look the code up, and `veritally-voter check` checks again");
@@ -172,7 +173,7 @@ pub(crate) async fn spoil(common: &Common, arguments: Spoil) -> anyhow::Result<E
 
 fn write_opening(
     election: &Election,
-    unlocked: &Unlocked<'_>,
+    unlocked: &Unlocked,
     opening: &BallotOpening,
     out: Option<PathBuf>,
 ) -> anyhow::Result<()> {
