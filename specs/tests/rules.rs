@@ -65,6 +65,8 @@ fn packages_depend_in_one_direction_only() {
     assert_eq!(ours("veritally-verifier"), set(&["board-api", "crypto"]));
     assert!(ours("veritally-trustee").is_subset(&set(&["board-api", "crypto", "verifier"])));
     assert!(ours("veritally-session").is_subset(&set(&["board-api", "crypto", "verifier"])));
+    let used = dependencies.keys().flat_map(|package| ours(package)).collect::<BTreeSet<_>>();
+    assert!(used.is_disjoint(&set(&["benches", "specs", "board"])), "nobody builds on the server or on tests: {used:?}");
 }
 
 #[test]
@@ -161,6 +163,9 @@ fn every_entry_type_in_the_code_stands_in_the_encoding() {
 fn links_between_the_pages_lead_somewhere() {
     let pages = [
         "README.md",
+        "SECURITY.md",
+        "specs/architecture.md",
+        "specs/comparison.md",
         "specs/protocol.md",
         "specs/encoding.md",
         "specs/verification.md",
