@@ -66,6 +66,11 @@ pub enum SessionError {
     #[error("the local state is damaged: {0}. Move the directory away and repeat with --full")]
     State(String),
 
+    /// The device's own check of what it had made failed.
+    #[error(
+        "this device made a ballot that its own check refuses ({0}). Nothing was sent: restart the device, or use another one"
+    )]
+    SelfCheck(BallotError),
     /// The program is stopping.
     #[error("the computation was interrupted; try again")]
     Interrupted,

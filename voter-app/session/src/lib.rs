@@ -8,6 +8,7 @@
 //! - [`election`]: downloads the log, replays it, and so takes keys from a checked ceremony and never from a server's
 //!   word.
 //! - [`session`]: the states of a session, as types that consume themselves.
+//! - [`flow`]: a pure model of the pages that a voter goes through; its runner does what it asks for.
 //! - [`store`]: what stays on the voter's device: encrypted ballots before they are sent, receipts, checkpoints.
 //! - [`receipts`]: checks stored receipts again.
 //! - [`marks`]: answers as people type them.
@@ -21,6 +22,7 @@ pub mod bulk;
 pub mod credentials;
 pub mod election;
 pub mod error;
+pub mod flow;
 pub mod marks;
 pub mod receipts;
 pub mod session;

@@ -226,6 +226,9 @@ impl Prepared {
     /// [`SessionError::File`] when the bytes can't be stored; they are then not sent.
     pub fn cast(self, rng: &mut impl CryptoRng) -> Result<Outgoing, SessionError> {
         let ballot = self.ballot.cast(&self.unlocked.credential, rng)?;
+        // What is sent was verified here first: a fault of memory or processor shows now, not as a refusal.
+        let context = self.unlocked.election.context();
+        let ballot = context.verify(ballot, rng).map_err(SessionError::SelfCheck)?.ballot().clone();
         self.unlocked.store.save_ballot(&ballot)?;
         Ok(Outgoing::new(self.unlocked, ballot))
     }
