@@ -3,6 +3,7 @@
 //! - [`merkle`]: leaf and node hashes, [`merkle::Frontier`] (root of a growing tree in a few hundred bytes), inclusion
 //!   and consistency proofs.
 //! - [`note`] and [`checkpoint`]: signed notes, and the signed tree heads written in them.
+//! - [`cosignature`]: what witnesses add to them.
 //! - [`tiles`]: paths and contents of the static files that a log is read from.
 //! - [`receipt`]: what a voter keeps: index, inclusion proof and checkpoint as one text.
 //!
@@ -10,12 +11,14 @@
 //! reaches one of its assertions. specs/protocol.md section 9.
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod merkle;
 pub mod note;
 pub mod receipt;
 pub mod tiles;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
+pub use cosignature::WitnessVerifier;
 pub use merkle::{ConsistencyProof, Frontier, InclusionProof, leaf_hash};
 pub use receipt::Receipt;
 pub use tiles::TilePath;

@@ -17,7 +17,6 @@ pub(crate) mod tally;
 pub(crate) mod tree;
 pub(crate) mod trustees;
 pub(crate) mod whole;
-pub(crate) mod witnesses;
 
 macro_rules! checks {
     ($($check:ident $number:literal $name:literal $meaning:literal)*) => {

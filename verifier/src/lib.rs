@@ -14,6 +14,8 @@
 //! - [`checks`]: the numbers and names of all checks; its submodules, one for each group.
 //! - [`report`]: what comes out; [`terminal`] prints it.
 //! - [`source`]: where records come from.
+//! - [`evidence`]: what is kept when a board contradicts what it signed; trustees and voters' programs use it, too.
+//! - [`witness`]: cosigns checkpoints (C2SP tlog-witness), as a server, by asking boards, or inside another program.
 //!
 //! Records are streamed: a window of entries is read, parsed and its ballots verified on all cores, while the window
 //! before is applied in order. Memory is what `RecordState` keeps (about 150 bytes a voter), 20 bytes a ballot for
@@ -21,6 +23,7 @@
 
 mod audit;
 pub mod checks;
+pub mod evidence;
 mod findings;
 mod options;
 mod pipeline;
@@ -30,6 +33,7 @@ pub mod report;
 pub mod sample;
 pub mod source;
 pub mod terminal;
+pub mod witness;
 mod words;
 
 pub use audit::{Verified, verify, verify_record};

@@ -48,7 +48,7 @@ impl Style {
 }
 
 /// What a stranger's record may not do to the terminal: control characters and direction marks become `?`.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let hostile = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
@@ -56,7 +56,7 @@ fn clean(text: &str) -> String {
 }
 
 /// Breaks a text into lines of at most `width` characters where words allow.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let used = lines.last().map_or(0, |line| line.chars().count());
@@ -91,7 +91,7 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> std::fmt::Re
     }
     writeln!(out)?;
     for check in &report.checks {
-        let mut lines = wrap(&clean(&check.message), WIDTH).into_iter();
+        let mut lines = wrapped(&clean(&check.message), WIDTH).into_iter();
         let first = lines.next().unwrap_or_default();
         writeln!(out, "{:4} {} {:33}{first}", check.id, style.status(check.status), check.name)?;
         for line in lines {
@@ -165,9 +165,9 @@ mod tests {
 
     #[test]
     fn messages_are_wrapped_at_words() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("", 7), [""]);
-        assert_eq!(wrap("overlong words stay", 4), ["overlong", "words", "stay"]);
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("", 7), [""]);
+        assert_eq!(wrapped("overlong words stay", 4), ["overlong", "words", "stay"]);
     }
 
     #[test]

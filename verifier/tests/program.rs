@@ -3,17 +3,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 
 use common::*;
 use veritally_verifier::Report;
 use veritally_verifier::sample::write_folder;
-use veritally_verifier::source::Memory;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_veritally-verifier")).args(arguments).output().unwrap()
@@ -95,36 +90,12 @@ fn the_json_report_has_the_documented_shape() {
     assert_eq!(serde_json::to_value(&read).unwrap(), json);
 }
 
-/// Serves files under `/e/sample/`, a connection at a time; remembers what was asked for.
-fn serve(files: Memory) -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let asked = Arc::new(Mutex::new(vec![]));
-    let log = asked.clone();
-    let files: BTreeMap<String, Vec<u8>> = files.0.into_iter().map(|(p, b)| (format!("/e/sample/{p}"), b)).collect();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            let Some(path) = lines.next().and_then(|line| line.split(' ').nth(1).map(str::to_owned)) else { continue };
-            lines.take_while(|line| !line.is_empty()).for_each(drop);
-            let (status, body) = match files.get(&path) {
-                Some(body) => ("200 OK", body.as_slice()),
-                None => ("404 Not Found", b"".as_slice()),
-            };
-            log.lock().unwrap().push(path);
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok();
-        }
-    });
-    (address, asked)
-}
-
 #[test]
 fn a_record_is_downloaded_from_an_address_and_a_second_run_goes_on_from_the_first() {
     let election = finished();
     let fingerprint = election.fingerprint();
-    let (address, asked) = serve(files(election));
+    let board = Board::serve(files(election));
+    let address = &board.address;
     let dir = tempfile::tempdir().unwrap();
     let kept = dir.path().join("kept");
     let link = format!("veritally://{address}/sample?fp={fingerprint}");
@@ -132,11 +103,11 @@ fn a_record_is_downloaded_from_an_address_and_a_second_run_goes_on_from_the_firs
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     let report: Report = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report.check("V2").unwrap().message, "It is the one that you gave.");
-    assert_eq!(std::mem::take(&mut *asked.lock().unwrap()).len(), 3);
+    assert_eq!(board.asked().len(), 3);
     // The copy verifies without the board, and only the checkpoint is asked for again.
     assert_eq!(run(&[path(&kept)]).status.code(), Some(0));
     assert_eq!(run(&[&link, "--keep", path(&kept)]).status.code(), Some(0));
-    assert_eq!(*asked.lock().unwrap(), ["/e/sample/checkpoint"]);
+    assert_eq!(board.asked(), ["checkpoint"]);
     // Without a folder of one's own a temporary one does.
     assert_eq!(run(&[&link]).status.code(), Some(0));
     let other = "0".repeat(64);
@@ -151,14 +122,14 @@ fn a_board_that_goes_back_or_shows_another_log_of_the_same_size_is_refused_with_
     let (kept, voted) = (dir.path().join("kept"), record(voted()));
     write_folder(&voted.files().unwrap(), &kept).unwrap();
     let mut shorter = record(opened());
-    let (address, _) = serve(shorter.files().unwrap());
+    let address = Board::serve(shorter.files().unwrap()).address;
     let output = run(&[&format!("http://{address}/e/sample"), "--keep", path(&kept)]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("went back behind"), "{}", text(&output.stderr));
 
     shorter.log = voted.log.clone();
     shorter.log.swap(30, 31);
-    let (address, _) = serve(shorter.files().unwrap());
+    let address = Board::serve(shorter.files().unwrap()).address;
     let output = run(&[&format!("http://{address}/e/sample"), "--keep", path(&kept)]);
     assert!(text(&output.stderr).contains("two different logs"), "{}", text(&output.stderr));
     assert_eq!(std::fs::read(kept.join("checkpoint")).unwrap(), voted.files().unwrap().0["checkpoint"]);

@@ -21,10 +21,12 @@ use crate::problem::{MEDIA_TYPE, Problem, ProblemKind};
 mod election;
 mod entries;
 mod events;
+mod proofs;
 
 pub use election::{ElectionClient, Submitted};
 pub use entries::Bundle;
 pub use events::{Event, Events};
+pub use proofs::TreeError;
 
 /// A connection must stand after this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -158,7 +158,7 @@ impl Note {
             .strip_suffix('\n')
             .ok_or(NoteError::Malformed("no signatures"))?
             .split('\n')
-            .map(parse_signature)
+            .map(NoteSignature::parse)
             .collect::<Result<Vec<_>, _>>()?;
         if signatures.len() > MAX_SIGNATURES {
             return Err(NoteError::Malformed("too many signatures"));
@@ -186,6 +186,20 @@ impl Note {
         Ok(())
     }
 
+    /// Adds a signature line, in place of an older one of the same key.
+    ///
+    /// # Errors
+    /// [`NoteError::Name`], [`NoteError::Malformed`] when the note has as many lines as are read.
+    pub fn add(&mut self, line: NoteSignature) -> Result<(), NoteError> {
+        check_name(&line.name)?;
+        self.signatures.retain(|old| (&old.name, old.key_id) != (&line.name, line.key_id));
+        if self.signatures.len() >= MAX_SIGNATURES {
+            return Err(NoteError::Malformed("too many signatures"));
+        }
+        self.signatures.push(line);
+        Ok(())
+    }
+
     /// The text, newline included: not to be believed before [`Note::verify`].
     #[must_use]
     pub fn text(&self) -> &str {
@@ -202,12 +216,34 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for line in &self.signatures {
-            let mut bytes = line.key_id.to_vec();
-            bytes.extend_from_slice(&line.signature);
-            writeln!(f, "\u{2014} {} {}", line.name, STANDARD.encode(bytes))?;
+        self.signatures.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl NoteSignature {
+    /// Reads a signature line, without its newline. Nothing is verified.
+    ///
+    /// # Errors
+    /// [`NoteError::Malformed`], [`NoteError::Name`].
+    pub fn parse(line: &str) -> Result<Self, NoteError> {
+        const MALFORMED: NoteError = NoteError::Malformed("a signature line that is not '\u{2014} <name> <base64>'");
+        let (name, signature) = line.strip_prefix("\u{2014} ").and_then(|l| l.split_once(' ')).ok_or(MALFORMED)?;
+        check_name(name)?;
+        let bytes = STANDARD.decode(signature).map_err(|_| MALFORMED)?;
+        let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(MALFORMED)?;
+        if signature.is_empty() {
+            return Err(MALFORMED);
         }
-        Ok(())
+        Ok(Self { name: name.to_owned(), key_id: *key_id, signature: signature.to_vec() })
+    }
+}
+
+/// `— <name> <base64>`, without newline.
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.key_id.to_vec();
+        bytes.extend_from_slice(&self.signature);
+        write!(f, "\u{2014} {} {}", self.name, STANDARD.encode(bytes))
     }
 }
 
@@ -231,18 +267,6 @@ fn check_text(text: &str) -> Result<(), NoteError> {
         return Err(NoteError::Malformed("a control character"));
     }
     Ok(())
-}
-
-fn parse_signature(line: &str) -> Result<NoteSignature, NoteError> {
-    const MALFORMED: NoteError = NoteError::Malformed("a signature line that is not '\u{2014} <name> <base64>'");
-    let (name, signature) = line.strip_prefix("\u{2014} ").and_then(|l| l.split_once(' ')).ok_or(MALFORMED)?;
-    check_name(name)?;
-    let bytes = STANDARD.decode(signature).map_err(|_| MALFORMED)?;
-    let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(MALFORMED)?;
-    if signature.is_empty() {
-        return Err(MALFORMED);
-    }
-    Ok(NoteSignature { name: name.to_owned(), key_id: *key_id, signature: signature.to_vec() })
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use veritally_crypto::leaves::Head;
+use veritally_crypto::log::WitnessVerifier;
 use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use veritally_crypto::log::note::Note;
 use veritally_crypto::log::tiles::{TileKind, TilePath, decode_entries, encode_hashes};
 
+use super::Check;
 use super::tree::Tile;
-use super::{Check, witnesses};
 use crate::audit::Audit;
 use crate::findings::{Conclusion, Findings};
 use crate::pipeline::Bundle;
@@ -173,7 +174,8 @@ fn cosignatures(audit: &mut Audit<'_>) -> Conclusion {
         return Conclusion::NotApplicable("The election names no witnesses.".into());
     }
     let Ok(note) = Note::parse(&audit.checkpoint.text) else { return audit.reached(false, "", "") };
-    let valid = manifest.witnesses.iter().filter(|witness| witnesses::cosigned(&note, witness)).count();
+    let witnesses = manifest.witnesses.iter().filter_map(|named| WitnessVerifier::new(&named.name, named.key).ok());
+    let valid = witnesses.filter(|witness| witness.cosigned(&note).is_some()).count();
     let (all, quorum) = (manifest.witnesses.len(), manifest.witness_quorum);
     let sentence = format!("{valid} of {all} witnesses cosigned the checkpoint; {quorum} are needed.");
     if (valid as u64) < quorum {

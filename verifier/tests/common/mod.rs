@@ -1,6 +1,10 @@
 //! Small elections for the tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code)]
 
+mod board;
+
+#[allow(unused_imports)]
+pub use board::{Board, Trick};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_crypto::contests::{Answer, Answers, Choice, ChoiceAnswer};
