@@ -10,9 +10,12 @@
 //! - [`Dealer`] is one trustee's private side up to its shares; [`Dealer::open_shares`] opens and checks what the others
 //!   dealt and gives [`TrusteeShares`], without which nothing can be confirmed, rehearsed or decrypted.
 //!
-//! What this does not do: check signatures on entries (the caller, [`crate::record`], does), store anything, decide to
-//! restart. A restart is a new [`Ceremony`] with the next attempt number, the old one's
-//! [`used_ephemerals`](Ceremony::used_ephemerals), and dealers with fresh seeds.
+//! Who was dealt a wrong share complains ([`Dealer::complain`]); everybody then opens that one package and sees who
+//! cheated, dealer or complainer ([`JudgedComplaint`]). The attempt has failed, and [`Ceremony::restarted`] begins the
+//! next, with dealers with fresh seeds.
+//!
+//! What this does not do: check signatures on entries, decide to restart (the caller, [`crate::record`], does), store
+//! anything.
 
 mod dealer;
 mod error;
@@ -33,4 +36,4 @@ pub use keys::ElectionKeys;
 pub use parameters::CeremonyParameters;
 pub use possession::{PossessionError, prove_possession, verify_possession};
 pub use shares::TrusteeShares;
-pub use state::Ceremony;
+pub use state::{Ceremony, ComplaintVerdict, JudgedComplaint};

@@ -10,6 +10,7 @@ use crate::manifest::Manifest;
 
 mod ceremony;
 mod decryption;
+mod dispute;
 mod part;
 mod roll;
 mod voting;
@@ -18,6 +19,7 @@ pub use ceremony::{Commit, Confirm, Rehearsal, Reveal, SharePackage, Shares};
 pub use decryption::{
     Agreement, CellCounts, ContestResult, ContestShares, DecryptionShare, ElectionResult, Head, ShareProof,
 };
+pub use dispute::{Complaint, Exclusion, ExclusionReason, Restart};
 pub use part::{CHUNK_BYTES, MAX_MESSAGE_BYTES, Part, split};
 pub use roll::{Roll, RollEntry, RollPart};
 pub use voting::{Abandonment, BallotLeaf, Closing, Extension, Opening, TallyHead};
@@ -66,6 +68,8 @@ tag!(RevealTag, "trustee-reveal/v1");
 tag!(SharesTag, "trustee-shares/v1");
 tag!(ConfirmTag, "trustee-confirm/v1");
 tag!(RehearsalTag, "trustee-rehearsal/v1");
+tag!(ComplaintTag, "trustee-complaint/v1");
+tag!(RestartTag, "ceremony-restart/v1");
 tag!(DecryptionShareTag, "decryption-share/v1");
 tag!(RollPartTag, "roll-part/v1");
 tag!(RollTag, "roll/v1");
@@ -122,6 +126,8 @@ pub enum Leaf {
     Shares(Shares),
     Confirm(Confirm),
     Rehearsal(Rehearsal),
+    Complaint(Complaint),
+    Restart(Restart),
     Part(Part),
     RollPart(RollPart),
     Roll(Roll),
@@ -165,6 +171,8 @@ impl Leaf {
             SharesTag::NAME => Self::Shares(from_bytes(bytes)?),
             ConfirmTag::NAME => Self::Confirm(from_bytes(bytes)?),
             RehearsalTag::NAME => Self::Rehearsal(from_bytes(bytes)?),
+            ComplaintTag::NAME => Self::Complaint(from_bytes(bytes)?),
+            RestartTag::NAME => Self::Restart(from_bytes(bytes)?),
             RollPartTag::NAME => {
                 let part: RollPart = from_bytes_sorted(bytes)?;
                 integers(part.entries.iter().map(|entry| entry.weight).chain([part.part]))?;
@@ -202,6 +210,8 @@ impl Leaf {
             Self::Shares(_) => SharesTag::NAME,
             Self::Confirm(_) => ConfirmTag::NAME,
             Self::Rehearsal(_) => RehearsalTag::NAME,
+            Self::Complaint(_) => ComplaintTag::NAME,
+            Self::Restart(_) => RestartTag::NAME,
             Self::Part(part) => &part.tag,
             Self::RollPart(_) => RollPartTag::NAME,
             Self::Roll(_) => RollTag::NAME,

@@ -20,11 +20,13 @@ use crate::tally::{ContestCells, EncryptedTally};
 mod administration;
 mod ballots;
 mod decryption;
+mod disputes;
 mod messages;
 mod rejection;
 mod roll;
 
 pub use decryption::{ContestCounts, ShareEntry, decrypted_counts};
+pub use disputes::{ComplaintEntry, MAX_ATTEMPTS, RestartEntry};
 pub use rejection::Rejection;
 pub use roll::{VoterRecord, roll_hash};
 
@@ -79,6 +81,7 @@ pub struct RecordState {
     phase: Phase,
     frontier: Frontier,
     ceremony: Ceremony,
+    disputes: disputes::Disputes,
     messages: messages::Messages,
     roll: roll::RollState,
     context: Option<Arc<BallotContext>>,
@@ -118,6 +121,7 @@ impl RecordState {
             phase: Phase::Setup,
             frontier,
             ceremony: Ceremony::new(parameters),
+            disputes: disputes::Disputes::default(),
             messages: messages::Messages::default(),
             roll: roll::RollState::default(),
             context: None,
@@ -150,6 +154,8 @@ impl RecordState {
             Leaf::Commit(_) | Leaf::Reveal(_) | Leaf::Shares(_) | Leaf::Confirm(_) | Leaf::Rehearsal(_) => {
                 self.apply_message(leaf, Hash::of(bytes))?;
             }
+            Leaf::Complaint(complaint) => self.apply_complaint(complaint)?,
+            Leaf::Restart(restart) => self.apply_restart(restart)?,
             Leaf::DecryptionShare(_) => self.apply_message(leaf, Hash::of(bytes))?,
             Leaf::Part(part) => self.apply_part(part)?,
             Leaf::RollPart(part) => self.apply_roll_part(part, bytes)?,
@@ -201,7 +207,7 @@ impl RecordState {
         self.closes_at_ms
     }
 
-    /// The key ceremony.
+    /// The key ceremony: its present attempt.
     #[must_use]
     pub fn ceremony(&self) -> &Ceremony {
         &self.ceremony

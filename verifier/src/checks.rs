@@ -123,6 +123,9 @@ checks! {
         "Two ballots have the same confirmation code, so one voter's check shows another voter's ballot."
     Unexplained 29 "Nothing unexplained"
         "The record has something in it that no rule explains."
+    Disputes 32 "Complaints and restarts"
+        "A complaint about a trustee does not prove what it claims, or trustees were left out of the key ceremony \
+         against the rules."
 }
 
 impl std::fmt::Display for Check {

@@ -85,6 +85,8 @@ pub fn resigned(leaf: Leaf) -> Option<Vec<u8>> {
         Leaf::Shares(e) => signed(e, trustee),
         Leaf::Confirm(e) => signed(e, trustee),
         Leaf::Rehearsal(e) => signed(e, trustee),
+        Leaf::Complaint(e) => signed(e, trustee),
+        Leaf::Restart(e) => signed(e, administrator),
         Leaf::Part(e) => signed(e, trustee),
         Leaf::Agreement(e) => signed(e, trustee),
         Leaf::DecryptionShare(e) => signed(e, trustee),

@@ -135,13 +135,23 @@ impl Dealer {
         recipient: TrusteeId,
         rng: &mut impl CryptoRng,
     ) -> Result<SharePackage, CeremonyError> {
+        // f_{l,1}(i) ‖ … ‖ f_{l,R}(i)
+        let mut plain = Vec::with_capacity(self.parameters.rows().saturating_mul(SHARE_BYTES));
+        for share in self.evaluate(recipient).iter() {
+            plain.extend_from_slice(share.as_bytes());
+        }
+        self.package_of(recipient, plain, rng)
+    }
+
+    /// The package of these bytes; they are masked in place.
+    fn package_of(
+        &self,
+        recipient: TrusteeId,
+        mut masked: Vec<u8>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SharePackage, CeremonyError> {
         let (recipient_key, recipient_point) = self.parameters.encryption_key(recipient)?;
         let route = PackageRoute { parameters: &self.parameters, dealer: self.trustee, recipient, recipient_key };
-        // f_{l,1}(i) ‖ … ‖ f_{l,R}(i)
-        let mut masked = Vec::with_capacity(self.parameters.rows().saturating_mul(SHARE_BYTES));
-        for share in self.evaluate(recipient).iter() {
-            masked.extend_from_slice(share.as_bytes());
-        }
         // E = e·G, shared = e·PK_i; e also depends on the decryption secret, should `rng` be weak.
         let hedged = route.transcript("share-mask");
         let e = SecretScalar::new(hedged.nonces(&[self.decryption_secret.expose_secret().as_bytes()], rng).scalar());
@@ -175,6 +185,30 @@ impl Dealer {
             shares.push(Scalar::from_canonical_bytes(*share).into_option().ok_or(refused.clone())?);
         }
         if shares.len() == self.parameters.rows() { Ok(shares) } else { Err(refused) }
+    }
+
+    /// Deals `victim` a first share that is too high by one: a cheat, for tests.
+    ///
+    /// # Errors
+    /// As [`Dealer::shares`].
+    #[cfg(any(test, feature = "sample"))]
+    pub fn shares_that_cheat(
+        &self,
+        ceremony: &Ceremony,
+        victim: TrusteeId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Shares, CeremonyError> {
+        let mut shares = self.shares(ceremony, rng)?;
+        let mut values = self.evaluate(victim);
+        for value in values.iter_mut().take(1) {
+            *value += Scalar::ONE;
+        }
+        let plain = values.iter().flat_map(|share| *share.as_bytes()).collect();
+        let package = self.package_of(victim, plain, rng)?;
+        for slot in shares.packages.iter_mut().filter(|slot| slot.recipient == victim) {
+            *slot = package.clone();
+        }
+        Ok(shares)
     }
 
     #[cfg(test)]

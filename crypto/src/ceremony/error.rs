@@ -52,6 +52,24 @@ pub enum CeremonyError {
     /// No such trustee.
     #[error("the manifest has no {0}")]
     UnknownTrustee(TrusteeId),
+    /// Left out by a restart.
+    #[error("{0} was left out of the ceremony by a restart")]
+    Excluded(TrusteeId),
+    /// A complaint showed that somebody cheated: nothing more can come of this attempt.
+    #[error("attempt {attempt} has failed, {culprit} cheated: an administrator must restart the ceremony")]
+    Failed { attempt: u64, culprit: TrusteeId },
+    /// Complains of itself, or of who dealt nothing to it.
+    #[error("{trustee} complains of {dealer}, which has dealt it no package")]
+    NoPackage { trustee: TrusteeId, dealer: TrusteeId },
+    /// One complaint about one package.
+    #[error("{trustee} has already complained of {dealer}")]
+    AlreadyComplained { trustee: TrusteeId, dealer: TrusteeId },
+    /// The complaint opens the package with something else than the recipient's secret.
+    #[error("the proof of the complaint of {trustee} against {dealer} does not hold")]
+    ComplaintProof { trustee: TrusteeId, dealer: TrusteeId },
+    /// Every package holds what it should: a complaint would name the complainer.
+    #[error("the shares that {dealer} dealt to {trustee} are right: there is nothing to complain of")]
+    NothingWrong { trustee: TrusteeId, dealer: TrusteeId },
     /// A message of another attempt: a replay, or a trustee that missed a restart.
     #[error("{trustee} speaks in attempt {attempt}, this is attempt {expected}")]
     WrongAttempt { trustee: TrusteeId, attempt: u64, expected: u64 },
@@ -101,7 +119,7 @@ pub enum CeremonyError {
     #[error("the proof of the rehearsal shares of {trustee} does not hold")]
     RehearsalProof { trustee: TrusteeId },
     /// A private finding: the dealer cheated this trustee. The ceremony must not be confirmed.
-    #[error("{dealer} dealt {recipient} a share that does not match its commitments: do not confirm")]
+    #[error("{dealer} dealt {recipient} a share that does not match its commitments: complain, do not confirm")]
     WrongShare { dealer: TrusteeId, recipient: TrusteeId },
     /// The secret is another trustee's or another election's.
     #[error("the decryption secret does not belong to the encryption key of {0} in the manifest")]

@@ -23,7 +23,9 @@ pub struct ElectionKeys {
     pub keys: Vec<RistrettoPoint>,
     /// The same as bytes.
     pub encoded: Vec<EncodedPoint>,
-    /// Y_{i,r}, by trustee and row.
+    /// Who holds shares, ascending: those that took part to the end.
+    pub trustees: Vec<TrusteeId>,
+    /// Y_{i,r}, by trustee (in that order) and row.
     pub public_shares: Vec<Vec<RistrettoPoint>>,
 }
 
@@ -31,7 +33,7 @@ impl ElectionKeys {
     /// Y_{i,r} of one trustee, by row.
     #[must_use]
     pub fn public_shares_of(&self, trustee: TrusteeId) -> Option<&[RistrettoPoint]> {
-        let index = trustee.0.checked_sub(1).and_then(|i| usize::try_from(i).ok())?;
+        let index = self.trustees.binary_search(&trustee).ok()?;
         self.public_shares.get(index).map(Vec::as_slice)
     }
 
@@ -45,6 +47,7 @@ impl ElectionKeys {
             quorum: parameters.quorum() as u64,
             keys: joint.keys(parameters).copied().collect(),
             encoded: joint.keys(parameters).map(EncodedPoint::from).collect(),
+            trustees: parameters.trustees().collect(),
             public_shares: parameters.trustees().map(shares).collect(),
         }
     }

@@ -148,6 +148,18 @@ impl PackageRoute<'_> {
     }
 }
 
+/// *Complain*: the share proof's transcript.
+pub(super) fn complaint_transcript(
+    parameters: &CeremonyParameters,
+    dealer: TrusteeId,
+    recipient: TrusteeId,
+) -> Transcript {
+    let mut transcript = transcript("complaint", parameters);
+    transcript.append_integer(b"dealer", dealer.0);
+    transcript.append_integer(b"recipient", recipient.0);
+    transcript
+}
+
 /// *Rehearsal*: P = ρ·G with ρ = `challenge("pad")` of `transcript("rehearsal-pad")`. ⚠ Never a pad that anybody chose:
 /// the rehearsal would decrypt it.
 pub(super) fn rehearsal_pad(fingerprint: &Hash, ceremony: &Hash) -> RistrettoPoint {

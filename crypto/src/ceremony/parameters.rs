@@ -6,15 +6,19 @@ use crate::hash::Hash;
 use crate::id::TrusteeId;
 use crate::manifest::Manifest;
 
-/// Election, attempt, quorum k, number of rows R and the n trustees' encryption keys, checked to make a ceremony.
+/// Election, attempt, quorum k, number of rows R and the encryption keys of the trustees that take part, checked to make
+/// a ceremony.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CeremonyParameters {
     fingerprint: Hash,
     attempt: u64,
     quorum: usize,
     rows: usize,
+    /// Of all trustees of the manifest.
     encryption_keys: Vec<EncodedPoint>,
     encryption_points: Vec<RistrettoPoint>,
+    /// Who takes part, ascending: all in the first attempt.
+    trustees: Vec<TrusteeId>,
 }
 
 impl CeremonyParameters {
@@ -58,7 +62,25 @@ impl CeremonyParameters {
                 key.decode_non_identity().map_err(refused)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { fingerprint, attempt, quorum, rows, encryption_keys, encryption_points })
+        let trustees = (1..=trustees).map(TrusteeId).collect();
+        Ok(Self { fingerprint, attempt, quorum, rows, encryption_keys, encryption_points, trustees })
+    }
+
+    /// The next attempt, without the trustees `left_out`. Numbers, keys, k and R stay.
+    ///
+    /// # Errors
+    /// [`CeremonyError::UnknownTrustee`] for one that does not take part now, [`CeremonyError::Quorum`] when fewer than k
+    /// remain.
+    pub fn next(&self, left_out: &[TrusteeId]) -> Result<Self, CeremonyError> {
+        if let Some(unknown) = left_out.iter().find(|trustee| !self.trustees.contains(trustee)) {
+            return Err(CeremonyError::UnknownTrustee(*unknown));
+        }
+        let trustees: Vec<_> = self.trustees.iter().copied().filter(|trustee| !left_out.contains(trustee)).collect();
+        // 2k > n holds all the more.
+        if trustees.len() < self.quorum {
+            return Err(CeremonyError::Quorum { quorum: self.quorum as u64, trustees: trustees.len() as u64 });
+        }
+        Ok(Self { attempt: self.attempt.saturating_add(1), trustees, ..self.clone() })
     }
 
     /// SHA-256 of the manifest's entry.
@@ -85,15 +107,21 @@ impl CeremonyParameters {
         self.rows
     }
 
-    /// n.
+    /// How many trustees take part.
     #[must_use]
     pub fn trustee_count(&self) -> usize {
-        self.encryption_keys.len()
+        self.trustees.len()
     }
 
-    /// 1…n.
-    pub fn trustees(&self) -> impl Iterator<Item = TrusteeId> + use<> {
-        (1..=self.encryption_keys.len() as u64).map(TrusteeId)
+    /// Who takes part, ascending.
+    pub fn trustees(&self) -> impl Iterator<Item = TrusteeId> + '_ {
+        self.trustees.iter().copied()
+    }
+
+    /// Whether this trustee of the manifest was left out by a restart.
+    #[must_use]
+    pub fn is_excluded(&self, trustee: TrusteeId) -> bool {
+        (1..=self.encryption_keys.len() as u64).contains(&trustee.0) && self.trustees.binary_search(&trustee).is_err()
     }
 
     /// R·k: the number of one trustee's coefficients.
@@ -101,15 +129,18 @@ impl CeremonyParameters {
         self.rows.saturating_mul(self.quorum)
     }
 
-    /// Position of a trustee, from 0.
+    /// Position of a trustee among those that take part, from 0.
     pub(super) fn index(&self, trustee: TrusteeId) -> Result<usize, CeremonyError> {
-        let index = trustee.0.checked_sub(1).and_then(|i| usize::try_from(i).ok());
-        index.filter(|i| *i < self.encryption_keys.len()).ok_or(CeremonyError::UnknownTrustee(trustee))
+        if self.is_excluded(trustee) {
+            return Err(CeremonyError::Excluded(trustee));
+        }
+        self.trustees.binary_search(&trustee).map_err(|_| CeremonyError::UnknownTrustee(trustee))
     }
 
     /// PK_i, as bytes and as a point.
     pub(super) fn encryption_key(&self, i: TrusteeId) -> Result<(&EncodedPoint, &RistrettoPoint), CeremonyError> {
-        let index = self.index(i)?;
+        self.index(i)?;
+        let index = i.0.checked_sub(1).and_then(|i| usize::try_from(i).ok()).ok_or(CeremonyError::UnknownTrustee(i))?;
         self.encryption_keys.get(index).zip(self.encryption_points.get(index)).ok_or(CeremonyError::UnknownTrustee(i))
     }
 }

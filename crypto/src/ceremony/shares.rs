@@ -6,13 +6,13 @@ use curve25519_dalek::traits::VartimeMultiscalarMul as _;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::ceremony::messages::{rehearsal_pad, rehearsal_transcript, transcript};
+use crate::ceremony::messages::{complaint_transcript, rehearsal_pad, rehearsal_transcript, transcript};
 use crate::ceremony::{Ceremony, CeremonyError, CeremonyPhase, Dealer};
 use crate::decryption::{ShareStatement, share_points};
-use crate::group::{RistrettoPoint, Scalar, SecretScalar};
+use crate::group::{EncodedPoint, RistrettoPoint, Scalar, SecretScalar};
 use crate::hash::Hash;
 use crate::id::TrusteeId;
-use crate::leaves::{Confirm, ConfirmTag, Rehearsal, RehearsalTag, ShareProof};
+use crate::leaves::{Complaint, ComplaintTag, Confirm, ConfirmTag, Rehearsal, RehearsalTag, ShareProof};
 use crate::transcript::TranscriptProtocol as _;
 
 /// x_{i,1}…x_{i,R}. That it exists means that every dealer's shares were right: only then can a trustee confirm.
@@ -46,14 +46,11 @@ impl Dealer {
     pub fn open_shares(&self, ceremony: &Ceremony) -> Result<TrusteeShares, CeremonyError> {
         self.check_own(ceremony)?;
         let missing = CeremonyError::NotYet { phase: ceremony.phase(), needed: CeremonyPhase::Shares };
-        let hash = ceremony.hash().ok_or(missing.clone())?;
+        let hash = ceremony.hash().ok_or(missing)?;
         let mut sums = Zeroizing::new(self.evaluate(self.trustee()).to_vec());
         let weights = self.check_weights(&hash);
         for dealer in self.parameters().trustees().filter(|l| *l != self.trustee()) {
-            let shares = self.open_package(ceremony, dealer)?;
-            let commitments = ceremony.commitments_of(dealer).ok_or(missing.clone())?;
-            self.check_shares(&shares, commitments, &weights)
-                .map_err(|WrongShare| CeremonyError::WrongShare { dealer, recipient: self.trustee() })?;
+            let shares = self.open_right(ceremony, dealer, &weights)?;
             for (sum, share) in sums.iter_mut().zip(shares.iter()) {
                 *sum += share;
             }
@@ -67,6 +64,82 @@ impl Dealer {
             public: secrets.iter().map(SecretScalar::public_point).collect(),
             secrets,
         })
+    }
+
+    /// One dealer's shares, checked.
+    fn open_right(
+        &self,
+        ceremony: &Ceremony,
+        dealer: TrusteeId,
+        weights: &[Scalar],
+    ) -> Result<Zeroizing<Vec<Scalar>>, CeremonyError> {
+        let shares = self.open_package(ceremony, dealer)?;
+        let needed = CeremonyPhase::Shares;
+        let missing = CeremonyError::NotYet { phase: ceremony.phase(), needed };
+        let commitments = ceremony.commitments_of(dealer).ok_or(missing)?;
+        let wrong = |WrongShare| CeremonyError::WrongShare { dealer, recipient: self.trustee() };
+        self.check_shares(&shares, commitments, weights).map_err(wrong)?;
+        Ok(shares)
+    }
+
+    /// *Complain*: opens the package of a dealer that cheated, with Z = d_i·E and the proof that it is that.
+    ///
+    /// ⚠ Z opens this one package only, and its dealer knows it already; the packages' proofs of e see to that.
+    ///
+    /// # Errors
+    /// [`CeremonyError::NothingWrong`] when the shares are right: everybody would see a false complaint. Others when the
+    /// ceremony is not so far or is not this dealer's.
+    pub fn complain(
+        &self,
+        ceremony: &Ceremony,
+        dealer: TrusteeId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Complaint, CeremonyError> {
+        self.check_own(ceremony)?;
+        let (phase, needed) = (ceremony.phase(), CeremonyPhase::Shares);
+        let hash = ceremony.hash().ok_or(CeremonyError::NotYet { phase, needed })?;
+        let trustee = self.trustee();
+        match self.open_right(ceremony, dealer, &self.check_weights(&hash)) {
+            Ok(_) => Err(CeremonyError::NothingWrong { trustee, dealer }),
+            Err(CeremonyError::WrongShare { .. }) => self.open_publicly(ceremony, dealer, rng),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Complains of a dealer whether it cheated or not: for tests, which complain falsely.
+    ///
+    /// # Errors
+    /// [`CeremonyError::NoPackage`].
+    #[cfg(any(test, feature = "sample"))]
+    pub fn complain_anyway(
+        &self,
+        ceremony: &Ceremony,
+        dealer: TrusteeId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Complaint, CeremonyError> {
+        self.open_publicly(ceremony, dealer, rng)
+    }
+
+    fn open_publicly(
+        &self,
+        ceremony: &Ceremony,
+        dealer: TrusteeId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Complaint, CeremonyError> {
+        let trustee = self.trustee();
+        let refused = CeremonyError::NoPackage { trustee, dealer };
+        let package = ceremony.package(dealer, trustee).ok_or(refused.clone())?;
+        let ephemeral = package.ephemeral.decode().map_err(|_| refused)?;
+        let secret = self.decryption_secret();
+        // Z = d_i·E
+        let shared = EncodedPoint::from(&(ephemeral * secret.expose_secret()));
+        let (pads, secret) = ([ephemeral], [secret.clone()]);
+        let public_shares = secret.each_ref().map(SecretScalar::public_point);
+        let statement = ShareStatement { public_shares: &public_shares, pads: &pads, shares: &[shared] };
+        let transcript = complaint_transcript(self.parameters(), dealer, trustee);
+        let proof = ShareProof::prove(transcript, &statement, &secret, rng);
+        let attempt = self.parameters().attempt();
+        Ok(Complaint { attempt, dealer, proof, shared, signature: None, trustee, tag: ComplaintTag })
     }
 
     /// A 128-bit weight for each row. The ceremony hash covers commitments and packages, so no dealer can choose its

@@ -13,6 +13,9 @@ use crate::id::TrusteeId;
 use crate::leaves::{Commit, Confirm, Rehearsal, Reveal, SharePackage, Shares};
 
 mod checks;
+mod complaints;
+
+pub use complaints::{ComplaintVerdict, JudgedComplaint};
 
 /// One attempt at the ceremony, as far as it has come. Everything in it is public; a refused message changes nothing.
 ///
@@ -28,6 +31,8 @@ pub struct Ceremony {
     joint: Option<JointCommitments>,
     /// Once all have dealt; handed out when all have rehearsed.
     keys: Option<Arc<ElectionKeys>>,
+    /// In the order in which they came.
+    complaints: Vec<JudgedComplaint>,
 }
 
 /// What one trustee has posted.
@@ -83,7 +88,15 @@ impl Ceremony {
     #[must_use]
     pub fn continuing(parameters: CeremonyParameters, used_ephemerals: BTreeSet<EncodedPoint>) -> Self {
         let posted = vec![Posted::default(); parameters.trustee_count()];
-        Self { parameters, posted, used_ephemerals, joint: None, keys: None }
+        Self { parameters, posted, used_ephemerals, joint: None, keys: None, complaints: vec![] }
+    }
+
+    /// The next attempt, without the trustees `left_out`; everything is drawn anew, no ephemeral point may come again.
+    ///
+    /// # Errors
+    /// As [`CeremonyParameters::next`].
+    pub fn restarted(&self, left_out: &[TrusteeId]) -> Result<Self, CeremonyError> {
+        Ok(Self::continuing(self.parameters.next(left_out)?, self.used_ephemerals.clone()))
     }
 
     /// What the ceremony is about.
@@ -106,9 +119,12 @@ impl Ceremony {
         phases.into_iter().find(|phase| !self.posted.iter().all(|p| p.has(*phase))).unwrap_or(Complete)
     }
 
-    /// Who has not yet spoken in this phase; empty when complete.
+    /// Who has not yet spoken in this phase; nobody when the ceremony is complete or has failed.
     #[must_use]
     pub fn missing(&self) -> Vec<TrusteeId> {
+        if self.has_failed() {
+            return vec![];
+        }
         let phase = self.phase();
         let trustees = self.parameters.trustees().zip(&self.posted);
         trustees.filter(|(_, posted)| !posted.has(phase)).map(|(trustee, _)| trustee).collect()

@@ -3,6 +3,7 @@
 
 mod binding;
 mod cheating;
+mod complaints;
 mod packages;
 
 use crate::ceremony::fixture::{self, Fixture, QUORUM, ROWS, TRUSTEES, dealer, message_hash, parameters, rng};

@@ -33,6 +33,10 @@ pub enum Rejection {
     UnknownTrustee(TrusteeId),
     #[error("key ceremony: {0}")]
     Ceremony(#[from] CeremonyError),
+    #[error("{0} was left out of the ceremony by a restart: it has no say in this election any more")]
+    Excluded(TrusteeId),
+    #[error("the restart of the ceremony: {0}")]
+    Restart(&'static str),
     #[error("{trustee}'s message in parts: {problem}")]
     Part { trustee: TrusteeId, problem: &'static str },
     #[error("the roll's part {part}: {problem}")]
@@ -96,6 +100,8 @@ impl Rejection {
             Self::UnknownAdministrator(_) => "unknown-administrator",
             Self::UnknownTrustee(_) => "unknown-trustee",
             Self::Ceremony(_) => "ceremony",
+            Self::Excluded(_) => "excluded-trustee",
+            Self::Restart(_) => "restart",
             Self::Part { .. } => "part",
             Self::RollPart { .. } | Self::Roll(_) => "roll",
             Self::Opening(_) => "opening",

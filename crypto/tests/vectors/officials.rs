@@ -159,6 +159,7 @@ fn share_proof(case: Case<'_>) -> bool {
         quorum: 2,
         keys: vec![],
         encoded: vec![],
+        trustees: (1..=3).map(TrusteeId).collect(),
         public_shares: vec![public_shares; 3],
     };
     verify_contest_shares(&what, &keys, TrusteeId(case.number("trustee")), &shares).is_ok()

@@ -15,6 +15,8 @@ use veritally_crypto::record::{Phase, RecordState, Rejection};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Ceremony,
+    Complaint,
+    Restart,
     Part(TrusteeId),
     Roll,
     Opening,
@@ -35,6 +37,8 @@ impl Subject {
             Leaf::Commit(_) | Leaf::Reveal(_) | Leaf::Shares(_) | Leaf::Confirm(_) | Leaf::Rehearsal(_) => {
                 Self::Ceremony
             }
+            Leaf::Complaint(_) => Self::Complaint,
+            Leaf::Restart(_) => Self::Restart,
             Leaf::Part(part) => Self::Part(part.trustee),
             Leaf::RollPart(_) | Leaf::Roll(_) => Self::Roll,
             Leaf::Opening(_) => Self::Opening,
@@ -60,6 +64,8 @@ impl Subject {
             ("ballot/v1", Some(credential)) => Self::Ballot(CredentialKey(credential)),
             ("tally-head/v1", _) => Self::TallyHead,
             ("roll-part/v1" | "roll/v1", _) => Self::Roll,
+            ("trustee-complaint/v1", _) => Self::Complaint,
+            ("ceremony-restart/v1", _) => Self::Restart,
             ("opening/v1", _) => Self::Opening,
             ("closing/v1", _) => Self::Closing,
             ("agreement/v1", _) => Self::Agreement,
@@ -77,6 +83,8 @@ pub(crate) struct Refused {
     taken_before: Vec<LeafIndex>,
     unknown: bool,
     ceremony: bool,
+    complaint: bool,
+    restart: bool,
     parts: BTreeSet<TrusteeId>,
     roll: bool,
     opening: bool,
@@ -94,6 +102,8 @@ impl Refused {
         self.taken_before.push(index.saturating_sub(self.taken_before.len() as u64));
         match subject {
             Subject::Ceremony => self.ceremony = true,
+            Subject::Complaint => self.complaint = true,
+            Subject::Restart => self.restart = true,
             Subject::Part(trustee) => {
                 self.parts.insert(trustee);
                 (self.ceremony, self.share) = (true, true);
@@ -146,7 +156,10 @@ impl Refused {
                 | CeremonyError::CommitsHash { .. }
                 | CeremonyError::CeremonyHash { .. }
                 | CeremonyError::NotYet { .. },
-            ) => self.ceremony || unknown,
+            ) => self.ceremony || self.restart || unknown,
+            // The attempt that a refused restart was to begin, or the trustees that it was to leave out.
+            Rejection::Ceremony(CeremonyError::WrongAttempt { .. }) => self.restart || unknown,
+            Rejection::Restart(_) => self.ceremony || self.complaint || self.restart || unknown,
             Rejection::Part { trustee, .. } => self.parts.contains(trustee) || unknown,
             Rejection::RollPart { .. } | Rejection::Roll(_) => self.roll || unknown,
             Rejection::Opening(_) => {

@@ -11,13 +11,15 @@ use crate::findings::Conclusion;
 use crate::words::count;
 
 /// All types of entries, as in specs/encoding.md; a test compares.
-pub(crate) const TYPES: [&str; 18] = [
+pub(crate) const TYPES: [&str; 20] = [
     "manifest/v1",
     "trustee-commit/v1",
     "trustee-reveal/v1",
     "trustee-shares/v1",
     "trustee-confirm/v1",
     "trustee-rehearsal/v1",
+    "trustee-complaint/v1",
+    "ceremony-restart/v1",
     "decryption-share/v1",
     "<name>-part/v1",
     "roll-part/v1",

@@ -23,6 +23,8 @@ pub(crate) fn check_of(rejection: &Rejection, leaf: Option<&Leaf>, state: &Recor
             Check::Signatures
         }
         Rejection::Ceremony(CeremonyError::Keys) => Check::Keys,
+        Rejection::Ceremony(_) if matches!(leaf, Some(Leaf::Complaint(_))) => Check::Disputes,
+        Rejection::Excluded(_) | Rejection::Restart(_) => Check::Disputes,
         Rejection::Ceremony(_) => Check::Ceremony,
         Rejection::Part { .. } if matches!(state.phase(), Phase::Agreed | Phase::Decrypted) => Check::Shares,
         Rejection::Part { .. } => Check::Ceremony,

@@ -1,4 +1,4 @@
-//! V11 and V12: the trustees' ceremony and the keys that came of it.
+//! V11, V12 and V32: the trustees' ceremony, the keys that came of it, and what went wrong on the way.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ fn problem(keys: &ElectionKeys, rows: usize) -> Option<String> {
         return Some("Two election keys are equal.".into());
     }
     let quorum = usize::try_from(keys.quorum).unwrap_or(usize::MAX);
-    let numbered: Vec<(u64, &Vec<RistrettoPoint>)> = (1..).zip(&keys.public_shares).collect();
+    let numbered: Vec<(u64, &Vec<RistrettoPoint>)> =
+        keys.trustees.iter().map(|trustee| trustee.0).zip(&keys.public_shares).collect();
     // The first k and the last k trustees.
     for group in [numbered.get(..quorum), numbered.len().checked_sub(quorum).and_then(|from| numbered.get(from..))] {
         let Some(group) = group else { return Some("There are fewer trustees than decrypt.".into()) };
@@ -36,7 +37,7 @@ fn problem(keys: &ElectionKeys, rows: usize) -> Option<String> {
     None
 }
 
-pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 2] {
+pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 3] {
     let found = audit.state.as_ref().map(|state| (state.ceremony().keys(), state.manifest().row_count()));
     let (keys, rows) = found.unwrap_or((None, 0));
     if let Some(sentence) = keys.as_deref().and_then(|keys| problem(keys, rows)) {
@@ -44,11 +45,45 @@ pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 2] {
     }
     let (n, k) = audit.manifest.as_ref().map_or((0, 0), |m| (m.trustee_count(), m.quorum));
     let complete = keys.is_some();
-    let ceremony = format!("All {n} trustees made and confirmed their shares and showed that they can decrypt.");
-    let sound = format!("{rows} distinct keys, one for each count; any {k} of {n} trustees hold them together.");
+    let took_part = keys.as_ref().map_or(0, |keys| keys.trustees.len() as u64);
+    let who = if took_part == n { format!("All {n}") } else { format!("The {took_part} remaining of {n}") };
+    let ceremony = format!("{who} trustees made and confirmed their shares and showed that they can decrypt.");
+    let sound = format!("{rows} distinct keys, one for each count; any {k} of {took_part} trustees hold them together.");
+    let disputes = disputes(audit);
     let not_yet = "The key ceremony is not complete.";
     [
         (Check::Ceremony, audit.reached(complete, ceremony, not_yet)),
         (Check::Keys, audit.reached(complete, sound, not_yet)),
+        (Check::Disputes, disputes),
     ]
+}
+
+/// V32: each complaint with whom it names, each restart with whom it left out. A cheat that was named is no failure of the
+/// record: the rules have dealt with it.
+fn disputes(audit: &Audit<'_>) -> Conclusion {
+    let Some(state) = audit.state.as_ref() else { return audit.reached(false, "", "") };
+    let mut said: Vec<(u64, String)> = vec![];
+    for complaint in state.complaints() {
+        let (index, attempt) = (audit.refused.position(complaint.index), complaint.attempt);
+        said.push((index, format!("Entry {index}, attempt {attempt}: {}, as everybody can compute.", complaint.judged)));
+    }
+    for restart in state.restarts() {
+        let index = audit.refused.position(restart.index);
+        let left_out: Vec<_> = restart.excluded.iter().map(|e| format!("{} ({})", e.trustee, e.reason)).collect();
+        let without = if left_out.is_empty() { String::new() } else { format!(" without {}", left_out.join(", ")) };
+        let sentence = format!(
+            "Entry {index}: attempt {} began{without}, after one that ended in its {} phase.",
+            restart.attempt, restart.ended_in
+        );
+        said.push((index, sentence));
+    }
+    if said.is_empty() {
+        return Conclusion::NotApplicable("Nobody complained, and the ceremony was not restarted.".into());
+    }
+    said.sort();
+    if state.ceremony().has_failed() {
+        said.push((u64::MAX, "The ceremony waits for a restart by an administrator.".into()));
+    }
+    let sentences: Vec<_> = said.into_iter().map(|(_, sentence)| sentence).collect();
+    Conclusion::Holds(sentences.join(" "))
 }

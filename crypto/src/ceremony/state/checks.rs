@@ -21,6 +21,9 @@ impl Ceremony {
         if attempt != expected {
             return Err(CeremonyError::WrongAttempt { trustee, attempt, expected });
         }
+        if let Some(complaint) = self.complaints.first() {
+            return Err(CeremonyError::Failed { attempt: expected, culprit: complaint.culprit() });
+        }
         if posted.has(message) {
             return Err(CeremonyError::AlreadyPosted { trustee, message });
         }
