@@ -6,7 +6,7 @@
 use rand::CryptoRng;
 
 use crate::ballot::EncryptedBallot;
-use crate::ceremony::{CeremonyPhase, Dealer, prove_possession};
+use crate::ceremony::{Dealer, prove_possession};
 use crate::contests::{Answer, Answers, Choice, ChoiceAnswer, Rule};
 use crate::credential::{Credential, CredentialCode};
 use crate::group::{EncodedPoint, SecretScalar};
@@ -23,6 +23,8 @@ use crate::manifest::{
 use crate::record::{RecordState, Rejection, roll_hash};
 use crate::signature::{SignedEntry, SigningSecret, sign};
 use crate::{canonical, decryption};
+
+mod ceremony;
 
 /// Anything that goes wrong in a sample election.
 pub type SampleError = Box<dyn std::error::Error + Send + Sync>;
@@ -239,41 +241,6 @@ impl SampleElection {
         let t = self.trustees.get(trustee).ok_or("no such trustee")?;
         let parameters = self.state.ceremony().parameters().clone();
         Ok(Dealer::new(parameters, t.id, &t.seed, t.decryption_secret.clone())?)
-    }
-
-    /// Runs the key ceremony to its end.
-    ///
-    /// # Errors
-    /// None that honest trustees cause.
-    pub fn ceremony(&mut self, rng: &mut impl CryptoRng) -> Result<(), SampleError> {
-        use crate::leaves::{CommitTag, ConfirmTag, RehearsalTag, RevealTag, SharesTag};
-        while self.state.ceremony().phase() != CeremonyPhase::Complete {
-            let phase = self.state.ceremony().phase();
-            for i in 0..self.trustees.len() {
-                let dealer = self.dealer(i)?;
-                let ceremony = self.state.ceremony();
-                match phase {
-                    CeremonyPhase::Commit => self.append_message(dealer.commit(), CommitTag::NAME, i)?,
-                    CeremonyPhase::Reveal => {
-                        let reveal = dealer.reveal(ceremony, rng)?;
-                        self.append_message(reveal, RevealTag::NAME, i)?;
-                    }
-                    CeremonyPhase::Shares => {
-                        let shares = dealer.shares(ceremony, rng)?;
-                        self.append_message(shares, SharesTag::NAME, i)?;
-                    }
-                    CeremonyPhase::Confirm => {
-                        let confirm = dealer.open_shares(ceremony)?.confirm(ceremony)?;
-                        self.append_message(confirm, ConfirmTag::NAME, i)?;
-                    }
-                    _ => {
-                        let rehearsal = dealer.open_shares(ceremony)?.rehearse(ceremony, rng)?;
-                        self.append_message(rehearsal, RehearsalTag::NAME, i)?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Draws codes and logs the roll; a voter for each (style, group, weight).

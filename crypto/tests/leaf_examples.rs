@@ -11,6 +11,8 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::Value;
 use veritally_crypto::canonical;
+use veritally_crypto::ceremony::CeremonyPhase;
+use veritally_crypto::id::TrusteeId;
 use veritally_crypto::leaves::{Abandonment, AbandonmentTag, Base64Bytes, Extension, ExtensionTag, Part};
 use veritally_crypto::sample::{OPENS_AT_MS, SampleElection, choose};
 use veritally_crypto::signature::{SigningSecret, sign};
@@ -32,10 +34,12 @@ const MEANINGS: &[(&str, &str)] = &[
     ("counter", "this credential's first, second, … ballot"),
     ("credential", "the voter's public credential, as on the roll"),
     ("data", "encrypted counts, one a secret row of the style"),
+    ("dealer", "the trustee that is accused"),
     ("digest", "hash of the running tally"),
     ("e_data", "announcement E_data"),
     ("e_pad", "announcement E_pad"),
     ("entries", "voters, sorted by credential"),
+    ("excluded", "whom the restart leaves out, and why"),
     ("f", "responses f, one a bit"),
     ("hash", "of the trustee's coefficient commitments, or of the roll's parts"),
     ("head", "size and root of the log that ends with the closing entry"),
@@ -45,10 +49,11 @@ const MEANINGS: &[(&str, &str)] = &[
     ("part", "number of this part, from 0"),
     ("parts", "how many parts there are"),
     ("previous", "SHA-256 of the credential's previous ballot; zeros for none"),
-    ("proof", "of knowledge of the constant terms, or the share proof"),
+    ("proof", "of knowledge of the constant terms, or a share proof"),
     ("reason", "for everybody to read"),
     ("roll", "hash of the roll"),
     ("s", "announcement S"),
+    ("shared", "Z = d·E, which opens the package of the dealer"),
     ("shares", "x·P for each row"),
     ("signature", "the author's, over everything else and the fingerprint"),
     ("style", "id of the ballot style"),
@@ -115,7 +120,17 @@ fn entries() -> Vec<Vec<u8>> {
     };
     let part = canonical::to_bytes(&sign(part, &fingerprint, &trustee.identity).unwrap()).unwrap();
     let abandonment = canonical::to_bytes(&sign(abandonment, &fingerprint, &administrator).unwrap()).unwrap();
-    election.entries.into_iter().chain([part, abandonment]).collect()
+    election.entries.into_iter().chain(dispute(rng)).chain([part, abandonment]).collect()
+}
+
+/// A complaint and a restart, of another ceremony.
+fn dispute(rng: &mut StdRng) -> [Vec<u8>; 2] {
+    let mut other = SampleElection::start((2, 3), |_| {}, rng).unwrap();
+    other.ceremony_until(CeremonyPhase::Confirm, rng).unwrap();
+    other.complain(1, TrusteeId(1), rng).unwrap();
+    other.restart(&[]).unwrap();
+    let restart = other.entries.pop().unwrap();
+    [other.entries.pop().unwrap(), restart]
 }
 
 fn page() -> String {
@@ -145,7 +160,7 @@ fn page() -> String {
         }
         seen.push(name);
     }
-    assert_eq!(seen.len(), 18, "{seen:?}");
+    assert_eq!(seen.len(), 20, "{seen:?}");
     page
 }
 

@@ -112,7 +112,8 @@ fn winners(contest: &ContestReport) -> Vec<&str> {
 fn passed() -> Report {
     let report = check(&files(finished()));
     for line in &report.checks {
-        let expected = if ["V2", "V4"].contains(&line.id.as_str()) { Status::NotApplicable } else { Status::Pass };
+        let expected =
+            if ["V2", "V4", "V32"].contains(&line.id.as_str()) { Status::NotApplicable } else { Status::Pass };
         assert_eq!(line.status, expected, "{} {}", line.id, line.message);
     }
     report

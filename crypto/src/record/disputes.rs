@@ -80,7 +80,8 @@ impl RecordState {
     /// really are awaited.
     #[must_use]
     pub fn exclusions(&self, absent: &[TrusteeId]) -> Vec<Exclusion> {
-        let of = |trustees: Vec<TrusteeId>, reason| trustees.into_iter().map(move |trustee| Exclusion { reason, trustee });
+        let of =
+            |trustees: Vec<TrusteeId>, reason| trustees.into_iter().map(move |trustee| Exclusion { reason, trustee });
         if self.ceremony.has_failed() {
             return of(self.ceremony.culprits(), ExclusionReason::Fault).collect();
         }

@@ -34,7 +34,11 @@ impl Messages {
 }
 
 impl RecordState {
-    pub(super) fn verify_trustee<E: SignedEntry + Clone>(&self, entry: &E, trustee: TrusteeId) -> Result<(), Rejection> {
+    pub(super) fn verify_trustee<E: SignedEntry + Clone>(
+        &self,
+        entry: &E,
+        trustee: TrusteeId,
+    ) -> Result<(), Rejection> {
         let keys = self.manifest.trustee(trustee).ok_or(Rejection::UnknownTrustee(trustee))?;
         signature::verify(entry, &self.fingerprint(), &keys.identity_key)
             .map_err(|source| Rejection::Signature { who: trustee.to_string(), source })?;

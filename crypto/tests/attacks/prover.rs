@@ -74,6 +74,7 @@ impl Setup {
             ceremony: Hash::of(b"ceremony"),
             quorum: 1,
             encoded: keys.iter().map(EncodedPoint::from).collect(),
+            trustees: (1..=3).map(veritally_crypto::id::TrusteeId).collect(),
             public_shares: vec![keys.clone()],
             keys,
         };

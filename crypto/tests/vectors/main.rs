@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+mod disputes;
 mod log;
 mod officials;
 mod primitives;
@@ -108,6 +109,7 @@ topics! {
     ballots voting::ballot
     manifests officials::manifest
     ceremony officials::ceremony
+    disputes disputes::disputes
     shares officials::shares
     tally officials::tally
     log log::log

@@ -244,7 +244,7 @@ class Judge(unittest.TestCase):
         keys, fingerprint = record.keys, record.fingerprint
         self.assertEqual(record.ceremony.hex(), case["ceremony"])
         self.assertEqual([k.encode().hex() for k in keys.keys], case["keys"])
-        self.assertEqual([[y.encode().hex() for y in row] for row in keys.shares], case["public_shares"])
+        self.assertEqual([[y.encode().hex() for y in row] for row in keys.shares.values()], case["public_shares"])
         secrets = [[decode_scalar(unhex(x)) for x in row] for row in case["secret_shares"]]
         self.assertEqual([[(x * G).encode().hex() for x in row] for row in secrets], case["public_shares"])
         for trustee, polynomials in enumerate(case["coefficients"], 1):
@@ -445,6 +445,15 @@ class Judge(unittest.TestCase):
         for data in case["entries"]:
             state.apply(data.encode())
         self.assertEqual((state.phase, len(state.bad_shares)), (case["phase"], case["bad_shares"]))
+
+    def dispute(self, file, case):
+        state = self._state(file, case["after"])
+        for data in case["entries"]:
+            state.apply(data.encode())
+        self.assertEqual([list(c[1:]) for c in state.complaints], case["complaints"])
+        self.assertEqual((state.active, state.attempt), (case["trustees"], case["attempt"]))
+        if "keys" in case:
+            self.assertEqual([k.encode().hex() for k in state.keys.keys], case["keys"])
 
 
 class Vectors(unittest.TestCase):

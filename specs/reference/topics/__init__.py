@@ -1,6 +1,6 @@
 """The cases of specs/vectors/: one function for each file, deterministic from fixed seeds."""
 
-from . import logs, officials, primitives, records, voting
+from . import disputes, logs, officials, primitives, records, voting
 
 TOPICS = {
     "generators": primitives.generators,
@@ -15,6 +15,7 @@ TOPICS = {
     "ballots": voting.ballot_proofs,
     "manifests": officials.manifests,
     "ceremony": officials.key_ceremony,
+    "disputes": disputes.disputes,
     "shares": officials.share_proofs,
     "tally": officials.tallies,
     "log": logs.merkle_log,

@@ -145,7 +145,7 @@ def key_ceremony():
         "commits": r.messages["trustee-reveal"][1]["commits"].hex(),
         "ceremony": r.ceremony.hex(),
         "keys": [_hex(k) for k in r.keys.keys],
-        "public_shares": [[_hex(y) for y in row] for row in r.keys.shares],
+        "public_shares": [[_hex(y) for y in row] for row in r.keys.shares.values()],
         "secret_shares": secrets,
         "rehearsal_pad": _hex(ceremony.rehearsal_pad(e.fingerprint, r.ceremony)),
     }

@@ -1,7 +1,7 @@
 """Section 5: the key ceremony: proofs of possession, the five phases, the share proof."""
 
 from .encoding import labelled_hash
-from .group import G, Q, Point, combination, encode_scalar, point_sum
+from .group import G, Q, DecodeError, Point, combination, decode_scalar, encode_scalar, point_sum
 from .transcript import Transcript
 
 
@@ -94,6 +94,10 @@ def _xor(a, b):
 
 def make_package(fingerprint, attempt, dealer, recipient, recipient_key, polynomials, e, v):
     plain = b"".join(encode_scalar(evaluate(p, recipient)) for p in polynomials)
+    return package_of(fingerprint, attempt, dealer, recipient, recipient_key, plain, e, v)
+
+
+def package_of(fingerprint, attempt, dealer, recipient, recipient_key, plain, e, v):
     ephemeral = e * G
     mask = _mask(fingerprint, attempt, dealer, recipient, ephemeral, recipient_key, e * recipient_key, len(plain))
     masked = _xor(plain, mask)
@@ -115,6 +119,39 @@ def open_package(fingerprint, attempt, dealer, recipient, secret, package):
     return [plain[i : i + 32] for i in range(0, len(plain), 32)]
 
 
+# --- Complain -------------------------------------------------------------------------------------------------------
+
+
+def _complaint(fingerprint, attempt, dealer, recipient):
+    t = Transcript("complaint").append("fingerprint", fingerprint).append("attempt", attempt)
+    return t.append("dealer", dealer).append("recipient", recipient)
+
+
+def make_complaint(fingerprint, attempt, dealer, recipient, secret, package, v):
+    """(Z, the proof): the share proof for the recipient's key, the pad E and the share Z."""
+    t = _complaint(fingerprint, attempt, dealer, recipient)
+    shares, proof = prove_shares(t, [secret], [package["ephemeral"]], v)
+    return shares[0][0], proof
+
+
+def complaint_holds(fingerprint, attempt, dealer, recipient, recipient_key, package, shared, proof):
+    t = _complaint(fingerprint, attempt, dealer, recipient)
+    return shares_hold(t, [recipient_key], [package["ephemeral"]], [[shared]], proof)
+
+
+def package_is_right(fingerprint, attempt, dealer, recipient, recipient_key, package, shared, commitments, quorum):
+    """Whether the package, opened with Z, holds the shares that the dealer's commitments say."""
+    ephemeral, masked = package["ephemeral"], package["masked"]
+    mask = _mask(fingerprint, attempt, dealer, recipient, ephemeral, recipient_key, shared, len(masked))
+    plain = _xor(masked, mask)
+    expected = public_shares(commitments, quorum, recipient)
+    try:
+        shares = [decode_scalar(plain[i : i + 32]) for i in range(0, len(plain), 32)]
+    except DecodeError:
+        return False
+    return [x * G for x in shares] == expected
+
+
 # --- 4 and the keys -------------------------------------------------------------------------------------------------
 
 
@@ -133,13 +170,14 @@ class Keys:
     """What a ceremony yields from everybody's commitments: K_r and Y_{i,r}."""
 
     def __init__(self, commitments, quorum):
-        """`commitments` holds for each trustee its R·k commitments."""
-        count = len(commitments[0]) // quorum
-        self.keys = [point_sum(c[r * quorum] for c in commitments) for r in range(count)]
-        self.shares = []
-        for trustee in range(1, len(commitments) + 1):
-            parts = [public_shares(c, quorum, trustee) for c in commitments]
-            self.shares.append([point_sum(p[r] for p in parts) for r in range(count)])
+        """`commitments` holds for each trustee that takes part its R·k commitments."""
+        values = list(commitments.values())
+        count = len(values[0]) // quorum
+        self.keys = [point_sum(c[r * quorum] for c in values) for r in range(count)]
+        self.shares = {}
+        for trustee in commitments:
+            parts = [public_shares(c, quorum, trustee) for c in values]
+            self.shares[trustee] = [point_sum(p[r] for p in parts) for r in range(count)]
 
     def acceptable(self):
         """Distinct and not the identity."""

@@ -1,4 +1,4 @@
-"""verification.md: the numbered checks V1 … V29 of an exported record, and the report."""
+"""verification.md: the numbered checks V1 … V29 and V32 of an exported record, and the report."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ NAMES = (
     "Closing", "Agreements", "Reporting cells", "Decryption shares", "Result", "Confirmation codes", "Nothing unexplained",
 )  # fmt: skip
 CHECKS = {f"V{number}": name for number, name in enumerate(NAMES, 1)}
+CHECKS["V32"] = "Complaints and restarts"
 
 MAX_CULPRITS = 1_000
 MAX_ENTRIES = 2**28  # of a log that is looked at
@@ -190,13 +191,17 @@ class Verification:
             case "wrong-phase":
                 return self._needs_refused(subject.type, types)
             case "ceremony-order" | "commits" | "ceremony-hash":
-                return bool(types & CEREMONY_TYPES)
+                return bool(types & {*CEREMONY_TYPES, "ceremony-restart"})
+            case "attempt":
+                return "ceremony-restart" in types
+            case "restart":
+                return bool(types & {*CEREMONY_TYPES, "trustee-complaint", "ceremony-restart"})
             case "part-order" | "part-hash":
                 return any(r.trustee == subject.trustee and (r.type or "").endswith("-part") for r in self.refused)
             case "roll-part-order" | "roll-hash" | "roll-count" | "roll-weight" | "roll-order":
                 return "roll-part" in types
             case "ceremony-incomplete":
-                return bool(types & CEREMONY_TYPES)
+                return bool(types & {*CEREMONY_TYPES, "ceremony-restart"})
             case "roll-missing":
                 return bool(types & {"roll", "roll-part"})
             case "counter" | "previous":
@@ -277,11 +282,12 @@ class Verification:
         self.conclude("V8", self.complete)
         for check in ("V9", "V10", "V29"):
             self.conclude(check, replayed)
-        ceremony = m is not None and len(r.messages["trustee-rehearsal"]) == len(m.trustees)
+        ceremony = r.ceremony_complete()
         if ceremony:
             self._check_keys()
         for check in ("V11", "V12"):
             self.conclude(check, ceremony, not_yet="The key ceremony is not complete.")
+        self._conclude_disputes()
         self.conclude("V13", r.roll_hash is not None, not_yet="The roll is not complete.")
         opened = r.opened_ms is not None
         self.conclude("V14", opened, not_yet="Voting has not begun.")
@@ -300,6 +306,20 @@ class Verification:
         self.conclude("V26", r.counts is not None)
         self.conclude("V27", r.result is not None, not_yet="No result is published.")
 
+    def _conclude_disputes(self):
+        """Who was named, and who was left out: no failure of the record."""
+        r = self.record
+        said = [
+            (index, f"Entry {index}, attempt {attempt}: trustee {trustee} complained of trustee {dealer}; trustee {culprit} cheated.")
+            for index, attempt, trustee, dealer, culprit in r.complaints
+        ]
+        for index, entry in r.restarts:
+            out = ", ".join(f"trustee {e['trustee']} ({e['reason']})" for e in entry["excluded"])
+            said.append((index, f"Entry {index}: attempt {entry['attempt']} began, without {out or 'leaving anybody out'}."))
+        sentences = " ".join(sentence for _, sentence in sorted(said))
+        nothing = "Nobody complained, and the ceremony was not restarted."
+        self.conclude("V32", r.manifest is not None and bool(said), sentences, not_yet=nothing)
+
     def _check_fingerprint(self):
         found = sha256(self.entries[0]) if self.entries else None
         if self.known is None or found is None:
@@ -315,11 +335,11 @@ class Verification:
 
     def _check_keys(self):
         """The public shares of the first k and of the last k trustees interpolate to each key."""
-        r, n, k = self.record, len(self.record.manifest.trustees), self.record.manifest.quorum
-        for chosen in (list(range(1, k + 1)), list(range(n - k + 1, n + 1))):
+        r, k = self.record, self.record.manifest.quorum
+        for chosen in (r.active[:k], r.active[-k:]):
             weights = lagrange(chosen)
             for row, key in enumerate(r.keys.keys):
-                if combination(weights, [r.keys.shares[i - 1][row] for i in chosen]) != key:
+                if combination(weights, [r.keys.shares[i][row] for i in chosen]) != key:
                     self.fail("V12", None, f"the trustees {chosen} do not hold key {row + 1}")
 
     def _check_possible(self):
@@ -430,7 +450,7 @@ CEREMONY_TYPES = {*CEREMONY, *(f"{kind}-part" for kind in CEREMONY)}
 
 # Refusals that may follow from an entry that can't be read.
 CONSEQUENCES = {
-    "wrong-phase", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash", "roll-part-order", "roll-order", "roll-hash",
+    "wrong-phase", "attempt", "restart", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash", "roll-part-order", "roll-order", "roll-hash",
     "roll-count", "roll-weight", "ceremony-incomplete", "roll-missing", "counter", "previous", "tally-head-size",
     "tally-head-ballots", "tally-head-digest", "tally-head-without-ballots", "no-tally-head",
 }  # fmt: skip

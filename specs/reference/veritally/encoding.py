@@ -354,9 +354,19 @@ _PART = members(
     chunk=base64_bytes(), message=hex_hash, part=integer(), parts=integer(), **BY_TRUSTEE
 )
 
+def exclusion_reason(value):
+    if value not in ("absent", "fault"):
+        raise Malformed("expected absent or fault")
+    return value
+
+
 ENTRIES = {
     "manifest/v1": members(**MANIFEST),
     **MESSAGES,
+    "trustee-complaint/v1": members(attempt=integer(), dealer=integer(), proof=share_proof, shared=point, **BY_TRUSTEE),
+    "ceremony-restart/v1": members(
+        attempt=integer(), excluded=array(members(reason=exclusion_reason, trustee=integer())), **BY_ADMINISTRATOR
+    ),
     **{name.replace("/v1", "-part/v1"): _PART for name in MESSAGES},
     "roll-part/v1": members(
         entries=array(members(credential=point, group=identifier, style=identifier, weight=integer())),

@@ -28,7 +28,7 @@ CEREMONY = ("trustee-commit", "trustee-reveal", "trustee-shares", "trustee-confi
 
 # The table of section 2.
 PHASES = {
-    "setup": {*CEREMONY, "roll-part", "roll", "opening", "abandonment"},
+    "setup": {*CEREMONY, "trustee-complaint", "ceremony-restart", "roll-part", "roll", "opening", "abandonment"},
     "open": {"ballot", "tally-head", "extension", "closing", "abandonment"},
     "closed": {"agreement", "abandonment"},
     "agreed": {"agreement", "decryption-share", "abandonment"},
@@ -41,6 +41,7 @@ PHASES = {
 PART_PHASES = ("setup", "agreed", "decrypted")
 
 MAX_SHARE_ENTRIES = 3
+MAX_ATTEMPTS = 100
 MAX_PARTS = MAX_MESSAGE_BYTES // CHUNK_BYTES
 MAX_PART_BYTES = 4 * MAX_MESSAGE_BYTES  # of one trustee, all its parts together
 MAX_REASON_BYTES = 4_096
@@ -64,7 +65,8 @@ class Rejection(ValueError):
 # The codes of section 2: by fault, else by check.
 CODES = {
     "too-large": "too-large", "second-manifest": "second-manifest", "wrong-phase": "phase", "signature": "signature",
-    "unknown-administrator": "unknown-administrator", "unknown-trustee": "unknown-trustee", "ballot-style": "ballot-style",
+    "unknown-administrator": "unknown-administrator", "unknown-trustee": "unknown-trustee",
+    "excluded": "excluded-trustee", "restart": "restart", "ballot-style": "ballot-style",
     "counter": "ballot-counter", "previous": "ballot-previous", "no-reason": "reason", "other-head": "agreement-head",
     "second-agreement": "second-agreement", "share-head": "share-head", "part-number": "part", "part-size": "part",
     "part-order": "part", "part-hash": "part", "part-message": "part", "too-many-parts": "part",
@@ -74,7 +76,7 @@ CODES_OF_CHECKS = {
     "V1": "manifest", "V8": "not-canonical", "V29": "not-canonical", "V11": "ceremony", "V12": "ceremony", "V13": "roll",
     "V14": "opening", "V15": "extension", "V16": "ballot-form", "V17": "unknown-credential", "V19": "cast-limit",
     "V20": "repeated-pad", "V21": "ballot-proof", "V22": "tally-head", "V23": "closing", "V26": "share", "V25": "result",
-    "V27": "result",
+    "V27": "result", "V32": "ceremony",
 }  # fmt: skip
 
 
@@ -94,6 +96,8 @@ def _check_of_elements(kind):
     """Under which check a point or scalar that does not decode falls, and a wrong part of a message."""
     if kind.startswith("decryption-share"):
         return "V26"
+    if kind == "trustee-complaint":
+        return "V32"
     if kind.startswith("trustee-"):
         return "V11"
     return {"ballot": "V16", "roll-part": "V13"}.get(kind, "V8")
@@ -128,6 +132,8 @@ class Record:
         self.messages = {kind: {} for kind in CEREMONY}
         self.parts, self.part_bytes, self.ephemerals = {}, {}, set()
         self.keys = self.ceremony = None
+        self.attempt, self.active = 1, []  # who takes part
+        self.complaints, self.restarts = [], []  # (index, attempt, complainer, dealer, who cheated); (index, entry)
         # Roll.
         self.roll_parts, self.voters, self.last_credential = [], {}, b""
         self.roll_weight, self.roll_hash = 0, None
@@ -183,6 +189,7 @@ class Record:
         except Malformed as error:
             raise Rejection("V1", "manifest", str(error)) from None
         self.fingerprint, self.phase = self.manifest.fingerprint, "setup"
+        self.active = list(range(1, len(self.manifest.trustees) + 1))
         self.closes_at_ms = self.manifest.schedule["closes_at_ms"]
         styles = {style: len(relation.secret) for style, relation in self.manifest.relations.items()}
         self.tally = tally.EncryptedTally(self.manifest.group_ids, styles)
@@ -209,6 +216,7 @@ class Record:
         number = entry["trustee"]
         _require(1 <= number <= len(self.manifest.trustees), "V10", "unknown-trustee")
         self._signed_by(self.manifest.trustees[number - 1]["identity_key"], entry)
+        _require(number in self.active, "V32", "excluded", f"trustee {number} was left out by a restart")
         return number
 
     # --- Messages in parts ----------------------------------------------------------------------------------------
@@ -254,34 +262,44 @@ class Record:
     def _ceremony_message(self, entry):
         """The sender, after the rules that all phases of the ceremony share."""
         trustee = self._trustee(entry)
-        _require(entry["attempt"] == 1, "V11", "attempt")
+        _require(entry["attempt"] == self.attempt, "V11", "attempt")
+        _require(not self.culprits(), "V11", "attempt-failed")
         phase = CEREMONY.index(entry.type)
         if phase:
-            _require(len(self.messages[CEREMONY[phase - 1]]) == len(self.manifest.trustees), "V11", "ceremony-order")
+            _require(self._complete(CEREMONY[phase - 1]), "V11", "ceremony-order")
         _require(trustee not in self.messages[entry.type], "V11", "already-sent")
         return trustee
 
+    def _complete(self, kind):
+        """Whether all who take part have sent this."""
+        return len(self.messages[kind]) == len(self.active)
+
+    def ceremony_complete(self):
+        return self.manifest is not None and self._complete("trustee-rehearsal")
+
     def _in_order(self, kind):
-        return [self.messages[kind][i] for i in range(1, len(self.manifest.trustees) + 1)]
+        return [self.messages[kind][i] for i in self.active]
 
     def _trustee_commit(self, entry):
         self.messages[entry.type][self._ceremony_message(entry)] = entry
 
     def _trustee_reveal(self, entry):
         trustee, m = self._ceremony_message(entry), self.manifest
-        commits = ceremony.commits_hash(self.fingerprint, 1, [e["hash"] for e in self._in_order("trustee-commit")])
+        commits = ceremony.commits_hash(self.fingerprint, self.attempt, [e["hash"] for e in self._in_order("trustee-commit")])
         _require(entry["commits"] == commits, "V11", "commits")
         commitments = entry["commitments"]
         _require(len(commitments) == m.row_count * m.quorum, "V11", "commitments-length")
-        expected = ceremony.coefficients_hash(self.fingerprint, 1, trustee, m.row_count, m.quorum, commitments)
+        expected = ceremony.coefficients_hash(
+            self.fingerprint, self.attempt, trustee, m.row_count, m.quorum, commitments
+        )
         _require(self.messages["trustee-commit"][trustee]["hash"] == expected, "V11", "commitments-hash")
         proved = ceremony.constant_terms_hold(
-            self.fingerprint, 1, trustee, commits, commitments, m.quorum, entry["proof"]
+            self.fingerprint, self.attempt, trustee, commits, commitments, m.quorum, entry["proof"]
         )
         _require(proved, "V11", "constant-terms")
         revealed = {**self.messages[entry.type], trustee: entry}
-        if len(revealed) == len(m.trustees):
-            keys = ceremony.Keys([revealed[i]["commitments"] for i in sorted(revealed)], m.quorum)
+        if len(revealed) == len(self.active):
+            keys = ceremony.Keys({i: revealed[i]["commitments"] for i in sorted(revealed)}, m.quorum)
             _require(keys.acceptable(), "V12", "election-keys")
             self.keys = keys
         self.messages[entry.type] = revealed
@@ -289,7 +307,7 @@ class Record:
     def _trustee_shares(self, entry):
         trustee, m = self._ceremony_message(entry), self.manifest
         packages = entry["packages"]
-        others = [i for i in range(1, len(m.trustees) + 1) if i != trustee]
+        others = [i for i in self.active if i != trustee]
         _require([p["recipient"] for p in packages] == others, "V11", "recipients")
         seen = set(self.ephemerals)
         for package in packages:
@@ -297,14 +315,15 @@ class Record:
             encoded = package["ephemeral"].encode()
             _require(encoded not in seen, "V11", "repeated-ephemeral")
             seen.add(encoded)
-            _require(ceremony.package_holds(self.fingerprint, 1, trustee, package), "V11", "package-proof")
+            _require(ceremony.package_holds(self.fingerprint, self.attempt, trustee, package), "V11", "package-proof")
         self.ephemerals = seen
         self.messages[entry.type][trustee] = entry
 
     def _trustee_confirm(self, entry):
         trustee = self._ceremony_message(entry)
         kinds = [self._in_order(kind) for kind in CEREMONY[:3]]
-        expected = ceremony.ceremony_hash(self.fingerprint, 1, [[e.hash for e in three] for three in zip(*kinds)])
+        hashes = [[e.hash for e in three] for three in zip(*kinds)]
+        expected = ceremony.ceremony_hash(self.fingerprint, self.attempt, hashes)
         _require(entry["ceremony"] == expected, "V11", "ceremony-hash")
         self.ceremony = expected
         self.messages[entry.type][trustee] = entry
@@ -313,9 +332,57 @@ class Record:
         trustee = self._ceremony_message(entry)
         t = ceremony.rehearsal_transcript(self.fingerprint, self.ceremony, trustee)
         pad = ceremony.rehearsal_pad(self.fingerprint, self.ceremony)
-        public = self.keys.shares[trustee - 1]
+        public = self.keys.shares[trustee]
         _require(ceremony.shares_hold(t, public, [pad], [entry["shares"]], entry["proof"]), "V11", "share-proof")
         self.messages[entry.type][trustee] = entry
+
+    # --- Section 5, "Complain" and "Restart" ------------------------------------------------------------------------
+
+    def culprits(self):
+        """Who was shown to cheat in the present attempt."""
+        return sorted({culprit for _, attempt, _, _, culprit in self.complaints if attempt == self.attempt})
+
+    def awaited(self):
+        """Whose message of the present phase is missing; nobody when the attempt is complete or has failed."""
+        kind = next((kind for kind in CEREMONY if not self._complete(kind)), None)
+        if kind is None or self.culprits():
+            return []
+        return [i for i in self.active if i not in self.messages[kind]]
+
+    def _trustee_complaint(self, entry):
+        trustee, dealer, m = self._trustee(entry), entry["dealer"], self.manifest
+        _require(entry["attempt"] == self.attempt, "V32", "attempt")
+        _require(trustee not in self.messages["trustee-confirm"], "V32", "already-sent")
+        _require(self._complete("trustee-shares"), "V32", "ceremony-order")
+        _require(dealer in self.active and dealer != trustee, "V32", "no-package")
+        before = [(c[1], c[2], c[3]) for c in self.complaints]
+        _require((self.attempt, trustee, dealer) not in before, "V32", "already-sent")
+        packages = self.messages["trustee-shares"][dealer]["packages"]
+        package = next(p for p in packages if p["recipient"] == trustee)
+        key, shared = m.trustees[trustee - 1]["encryption_key"], entry["shared"]
+        route = (self.fingerprint, self.attempt, dealer, trustee, key, package, shared)
+        _require(ceremony.complaint_holds(*route, entry["proof"]), "V32", "complaint-proof")
+        commitments = self.messages["trustee-reveal"][dealer]["commitments"]
+        right = ceremony.package_is_right(*route, commitments, m.quorum)
+        self.complaints.append((self.index, self.attempt, trustee, dealer, trustee if right else dealer))
+
+    def _ceremony_restart(self, entry):
+        self._administrator(entry)
+        _require(entry["attempt"] == self.attempt + 1 <= MAX_ATTEMPTS, "V32", "restart")
+        excluded, culprits = entry["excluded"], self.culprits()
+        named = [e["trustee"] for e in excluded]
+        _require(named == sorted(set(named)), "V32", "restart")
+        reason = "fault" if culprits else "absent"
+        _require(all(e["reason"] == reason for e in excluded), "V32", "restart")
+        allowed = named == culprits if culprits else set(named) <= set(self.awaited())
+        _require(allowed, "V32", "restart", "it leaves out others than those who cheated or are awaited")
+        remaining = [i for i in self.active if i not in named]
+        _require(len(remaining) >= self.manifest.agreement_quorum, "V32", "restart", "too few trustees remain")
+        self.active, self.attempt = remaining, entry["attempt"]
+        self.messages = {kind: {} for kind in CEREMONY}
+        self.parts, self.part_bytes = {}, {}
+        self.keys = self.ceremony = None
+        self.restarts.append((self.index, entry))
 
     # --- Section 6: roll and opening ------------------------------------------------------------------------------
 
@@ -352,8 +419,7 @@ class Record:
 
     def _opening(self, entry):
         self._administrator(entry)
-        complete = len(self.messages["trustee-rehearsal"]) == len(self.manifest.trustees)
-        _require(complete, "V14", "ceremony-incomplete")
+        _require(self.ceremony_complete(), "V14", "ceremony-incomplete")
         _require(self.roll_hash is not None, "V14", "roll-missing")
         _require(entry["ceremony"] == self.ceremony and entry["roll"] == self.roll_hash, "V14", "opening-hashes")
         _require(entry["time_ms"] >= self.manifest.schedule["opens_at_ms"], "V14", "too-early")
@@ -486,7 +552,7 @@ class Record:
             t = decryption.decryption_transcript(
                 self.fingerprint, self.ceremony, head["tree_size"], head["root"], name, trustee
             )
-            public = [self.keys.shares[trustee - 1][row] for row in self.manifest.rows[name]]
+            public = [self.keys.shares[trustee][row] for row in self.manifest.rows[name]]
             if not ceremony.shares_hold(t, public, [pad for _, pad, _ in wanted[name]], shares, proof):
                 raise ValueError(f"the proof of contest {name} does not hold")
             out[name] = shares

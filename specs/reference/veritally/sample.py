@@ -167,7 +167,7 @@ class Election:
     def hold_ceremony(self):
         self.draw_polynomials()
         for make in (self.commit, self.reveal, self.shares, self.confirm, self.rehearse):
-            for trustee in range(1, self.n + 1):
+            for trustee in self.record.active:
                 for entry in self.parts(trustee, make(trustee)):
                     self.append(entry)
         return self
@@ -177,37 +177,50 @@ class Election:
         self.polynomials = [[[self.draw.scalar() for _ in range(self.k)] for _ in range(rows)] for _ in range(self.n)]
         self.messages, self.ephemerals = {}, {}
 
+    @property
+    def attempt(self):
+        return self.record.attempt
+
     def _message(self, trustee, kind, **members):
-        data = self.by_trustee(trustee, kind, attempt=1, **members)
+        data = self.by_trustee(trustee, kind, attempt=self.attempt, **members)
         self.messages[kind, trustee] = data
         return data
 
     def commit(self, l):
         m = self.manifest
         commitments = ceremony.commitments_of(self.polynomials[l - 1])
-        h = ceremony.coefficients_hash(self.fingerprint, 1, l, m.row_count, m.quorum, commitments)
+        h = ceremony.coefficients_hash(self.fingerprint, self.attempt, l, m.row_count, m.quorum, commitments)
         return self._message(l, "trustee-commit", hash=h.hex())
 
     def commits(self):
-        hashes = [self.record.messages["trustee-commit"][i]["hash"] for i in range(1, self.n + 1)]
-        return ceremony.commits_hash(self.fingerprint, 1, hashes)
+        hashes = [self.record.messages["trustee-commit"][i]["hash"] for i in self.record.active]
+        return ceremony.commits_hash(self.fingerprint, self.attempt, hashes)
 
     def reveal(self, l):
         polynomials, commits = self.polynomials[l - 1], self.commits()
-        proof = ceremony.prove_constant_terms(self.fingerprint, 1, l, commits, polynomials, self.draw.scalar())
+        proof = ceremony.prove_constant_terms(
+            self.fingerprint, self.attempt, l, commits, polynomials, self.draw.scalar()
+        )
         commitments = [text(c) for c in ceremony.commitments_of(polynomials)]
         return self._message(l, "trustee-reveal", commitments=commitments, commits=commits.hex(), proof=proof_text(proof))
 
-    def package(self, l, i):
+    def package(self, l, i, wrong=None):
         key = self.manifest.trustees[i - 1]["encryption_key"]
         e, v = self.draw.scalar(), self.draw.scalar()
         self.ephemerals[l, i] = e
-        return ceremony.make_package(self.fingerprint, 1, l, i, key, self.polynomials[l - 1], e, v)
+        polynomials = self.polynomials[l - 1]
+        match wrong:
+            case "too high":
+                polynomials = [[polynomials[0][0] + 1, *polynomials[0][1:]], *polynomials[1:]]
+            case "no scalars":
+                return ceremony.package_of(self.fingerprint, self.attempt, l, i, key, b"\xff" * 32 * len(polynomials), e, v)
+        return ceremony.make_package(self.fingerprint, self.attempt, l, i, key, polynomials, e, v)
 
-    def shares(self, l):
+    def shares(self, l, wrong=None):
+        """`wrong`: recipients that are cheated, and how."""
         packages = []
-        for i in (i for i in range(1, self.n + 1) if i != l):
-            p = self.package(l, i)
+        for i in (i for i in self.record.active if i != l):
+            p = self.package(l, i, (wrong or {}).get(i))
             packages.append(
                 {
                     "ephemeral": text(p["ephemeral"]),
@@ -220,8 +233,8 @@ class Election:
 
     def ceremony_hash(self):
         kinds = ("trustee-commit", "trustee-reveal", "trustee-shares")
-        hashes = [[sha256(self.messages[kind, l]) for kind in kinds] for l in range(1, self.n + 1)]
-        return ceremony.ceremony_hash(self.fingerprint, 1, hashes)
+        hashes = [[sha256(self.messages[kind, l]) for kind in kinds] for l in self.record.active]
+        return ceremony.ceremony_hash(self.fingerprint, self.attempt, hashes)
 
     def confirm(self, l):
         return self._message(l, "trustee-confirm", ceremony=self.ceremony_hash().hex())
@@ -229,7 +242,8 @@ class Election:
     def share_secrets(self, i):
         """x_{i,r} for each r."""
         rows = range(self.manifest.row_count)
-        return [sum(ceremony.evaluate(p[r], i) for p in self.polynomials) for r in rows]
+        dealt = [self.polynomials[l - 1] for l in self.record.active]
+        return [sum(ceremony.evaluate(p[r], i) for p in dealt) for r in rows]
 
     def rehearse(self, i):
         ceremony_hash = self.ceremony_hash()

@@ -163,7 +163,7 @@ impl Refused {
             Rejection::Part { trustee, .. } => self.parts.contains(trustee) || unknown,
             Rejection::RollPart { .. } | Rejection::Roll(_) => self.roll || unknown,
             Rejection::Opening(_) => {
-                let keys = state.ceremony().keys().is_none() && (self.ceremony || unknown);
+                let keys = state.ceremony().keys().is_none() && (self.ceremony || self.restart || unknown);
                 keys || state.roll_hash().is_none() && (self.roll || unknown)
             }
             Rejection::Counter { .. } | Rejection::Previous { .. } => match subject {

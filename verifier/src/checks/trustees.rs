@@ -48,7 +48,8 @@ pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 3] {
     let took_part = keys.as_ref().map_or(0, |keys| keys.trustees.len() as u64);
     let who = if took_part == n { format!("All {n}") } else { format!("The {took_part} remaining of {n}") };
     let ceremony = format!("{who} trustees made and confirmed their shares and showed that they can decrypt.");
-    let sound = format!("{rows} distinct keys, one for each count; any {k} of {took_part} trustees hold them together.");
+    let sound =
+        format!("{rows} distinct keys, one for each count; any {k} of {took_part} trustees hold them together.");
     let disputes = disputes(audit);
     let not_yet = "The key ceremony is not complete.";
     [
@@ -65,7 +66,10 @@ fn disputes(audit: &Audit<'_>) -> Conclusion {
     let mut said: Vec<(u64, String)> = vec![];
     for complaint in state.complaints() {
         let (index, attempt) = (audit.refused.position(complaint.index), complaint.attempt);
-        said.push((index, format!("Entry {index}, attempt {attempt}: {}, as everybody can compute.", complaint.judged)));
+        said.push((
+            index,
+            format!("Entry {index}, attempt {attempt}: {}, as everybody can compute.", complaint.judged),
+        ));
     }
     for restart in state.restarts() {
         let index = audit.refused.position(restart.index);

@@ -6,6 +6,7 @@ mod ballots;
 #[path = "../common/mod.rs"]
 mod common;
 mod decryption;
+mod disputes;
 mod log;
 mod setup;
 mod tally;
