@@ -251,6 +251,11 @@ impl Election {
         self.shared.snapshot.borrow().clone()
     }
 
+    /// Looks at the state of the record. It may be ahead of the committed log by one batch: for pages, not for promises.
+    pub fn with_state<T>(&self, look: impl FnOnce(&RecordState) -> T) -> T {
+        look(&self.shared.state())
+    }
+
     /// Learns of each new snapshot.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {

@@ -49,6 +49,8 @@ pub fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .unify()
         .or(events::routes(context))
         .unify()
+        .or(crate::web::routes(&crate::web::Web::new(Arc::clone(&context.board))))
+        .unify()
         .recover(async |rejection: Rejection| Ok::<_, Infallible>(reply::rejected(&rejection)))
         .unify()
         .map(reply::with_common_headers)

@@ -10,6 +10,7 @@
 //! - [`election`]: queue → admission → sequencer → receipts.
 //! - [`board`]: all elections; [`replay`]: from a stored log to its state.
 //! - [`http`]: routes, and the accept loop that they run in.
+//! - [`web`]: the pages.
 //! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
 
 pub mod admin;
@@ -23,3 +24,4 @@ pub mod log_reader;
 pub mod replay;
 pub mod serve;
 pub mod store;
+pub mod web;

@@ -1,0 +1,162 @@
+//! The board's pages: rendered here, readable without JavaScript, kept up to date with it.
+//!
+//! They show what the log says and decide nothing. Everything they load comes from this program (`assets`), under a
+//! policy that forbids inline scripts and styles and any other host.
+//!
+//! - [`words`]: the texts in four languages.
+//! - `public`: elections, ballots, trustees, results; `view` makes what their templates show.
+//! - `history`: what a log says over time, read once and kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use http::{HeaderMap, Response as HttpResponse, StatusCode};
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use crate::board::Board;
+
+mod assets;
+mod chart;
+mod history;
+mod outcome;
+mod public;
+mod record_tar;
+mod view;
+pub mod words;
+
+use history::Histories;
+use words::{Language, Words};
+
+/// Only what this program serves; no inline script, no inline style, no frame, no other host.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Remembers the language that a reader chose.
+const LANGUAGE_COOKIE: &str = "lang";
+
+/// What the pages share.
+#[derive(Clone)]
+pub struct Web {
+    board: Arc<Board>,
+    histories: Arc<Histories>,
+}
+
+impl Web {
+    /// Pages over a board.
+    #[must_use]
+    pub fn new(board: Arc<Board>) -> Self {
+        Self { board, histories: Arc::default() }
+    }
+}
+
+/// All public pages and assets.
+#[must_use]
+pub fn routes(web: &Web) -> BoxedFilter<(Response,)> {
+    assets::routes().or(public::routes(web)).unify().boxed()
+}
+
+/// A reader's request, as far as pages look at it.
+#[derive(Debug, Clone)]
+struct Asked {
+    path: String,
+    query: HashMap<String, String>,
+    language: Language,
+    /// The language came with this request: remember it.
+    chosen: bool,
+    host: String,
+}
+
+impl Asked {
+    fn new(path: &str, query: &str, headers: &HeaderMap) -> Self {
+        let query: HashMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let cookie = header(COOKIE).and_then(|all| cookie(all, LANGUAGE_COOKIE)).and_then(Language::parse);
+        let asked = query.get("lang").and_then(|tag| Language::parse(tag));
+        let accepted = || header(http::header::ACCEPT_LANGUAGE).and_then(Language::accepted);
+        let language = asked.or(cookie).or_else(accepted).unwrap_or(Language::En);
+        let host = header(http::header::HOST).unwrap_or_default().to_owned();
+        Self { path: path.to_owned(), query, language, chosen: asked.is_some(), host }
+    }
+
+    fn words(&self) -> Words {
+        Words(self.language)
+    }
+}
+
+/// The value of a cookie.
+fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// GET and HEAD of anything, with what pages look at.
+fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone {
+    let query = warp::query::raw().or_else(async |_| Ok::<_, Rejection>((String::new(),)));
+    warp::path::full().and(query).and(warp::header::headers_cloned()).map(
+        |path: warp::path::FullPath, query: String, headers: HeaderMap| Asked::new(path.as_str(), &query, &headers),
+    )
+}
+
+/// What every page has around it.
+struct Page {
+    title: String,
+    path: String,
+    board: String,
+}
+
+impl Page {
+    fn new(title: impl Into<String>, asked: &Asked, web: &Web) -> Self {
+        Self { title: title.into(), path: asked.path.clone(), board: web.board.info().origin_prefix }
+    }
+
+    /// Where an asset is.
+    fn asset(&self, name: &str) -> String {
+        assets::url(name)
+    }
+
+    /// Tag, name, whether it is this page's.
+    fn languages(&self, w: &Words) -> [(&'static str, &'static str, bool); 4] {
+        Language::ALL.map(|language| (language.tag(), language.name(), language == w.0))
+    }
+}
+
+/// Writes a page.
+fn html(status: StatusCode, asked: &Asked, template: &impl Template) -> Response {
+    let body = template.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a page can't be written");
+        String::new()
+    });
+    let status = if body.is_empty() { StatusCode::INTERNAL_SERVER_ERROR } else { status };
+    let mut response = HttpResponse::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(http::header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert(http::header::VARY, HeaderValue::from_static("accept-language, cookie"));
+    if asked.chosen {
+        let tag = asked.language.tag();
+        let value = format!("{LANGUAGE_COOKIE}={tag}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly");
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// A file to save. `name` is made of an election's id and fixed text: it needs no quoting.
+fn download(content_type: &'static str, name: &str, body: impl Into<bytes::Bytes>) -> Response {
+    let mut response = HttpResponse::new(body.into().into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(http::header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
