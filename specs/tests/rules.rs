@@ -66,7 +66,10 @@ fn packages_depend_in_one_direction_only() {
     assert!(ours("veritally-trustee").is_subset(&set(&["board-api", "crypto", "verifier"])));
     assert!(ours("veritally-session").is_subset(&set(&["board-api", "crypto", "verifier"])));
     let used = dependencies.keys().flat_map(|package| ours(package)).collect::<BTreeSet<_>>();
-    assert!(used.is_disjoint(&set(&["benches", "specs", "board"])), "nobody builds on the server or on tests: {used:?}");
+    assert!(
+        used.is_disjoint(&set(&["benches", "specs", "board"])),
+        "nobody builds on the server or on tests: {used:?}"
+    );
 }
 
 #[test]
