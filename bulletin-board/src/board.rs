@@ -83,15 +83,29 @@ impl Board {
         }
     }
 
-    /// All running elections.
+    /// All elections that run.
     #[must_use]
-    pub fn summaries(&self) -> Vec<ElectionSummary> {
+    pub fn running(&self) -> Vec<Arc<Election>> {
         let elections = self.elections.read().unwrap_or_else(PoisonError::into_inner);
         let running = elections.values().filter_map(|hosted| match hosted {
-            Hosted::Running(election) => Some(election.summary()),
+            Hosted::Running(election) => Some(Arc::clone(election)),
             Hosted::Refused => None,
         });
         running.collect()
+    }
+
+    /// Those whose stored log does not hold.
+    #[must_use]
+    pub fn refused(&self) -> Vec<Id> {
+        let elections = self.elections.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = elections.iter().filter(|(_, hosted)| matches!(hosted, Hosted::Refused));
+        refused.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// A line for each election that runs.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<ElectionSummary> {
+        self.running().iter().map(|election| election.summary()).collect()
     }
 
     /// Begins an election. The same manifest sent twice begins one.
@@ -155,15 +169,7 @@ impl Board {
 
     /// Finishes what was accepted, and stops all elections.
     pub async fn close(&self) {
-        let running: Vec<_> = {
-            let elections = self.elections.read().unwrap_or_else(PoisonError::into_inner);
-            let running = elections.values().filter_map(|hosted| match hosted {
-                Hosted::Running(election) => Some(Arc::clone(election)),
-                Hosted::Refused => None,
-            });
-            running.collect()
-        };
-        for election in running {
+        for election in self.running() {
             election.close().await;
         }
     }

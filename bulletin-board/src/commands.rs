@@ -5,9 +5,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use veritally_board::admin::create::{People, read_public};
 use veritally_board::admin::{self, Config, config, show_time};
+use veritally_board::config::{LogFormat, Settings};
 use veritally_board::data_dir::{DataDir, read_token};
 use veritally_board::folder::{Folder, Source};
-use veritally_board::http::server::ServerLimits;
 use veritally_board::serve;
 use veritally_board::store::sqlite::SqliteStore;
 use veritally_board_api::files::write_atomic;
@@ -15,7 +15,7 @@ use veritally_board_api::{Client, Link, key_file};
 use veritally_crypto::manifest::text;
 use veritally_crypto::signature::SigningSecret;
 
-use crate::{Abandon, Close, Command, Create, Export, Extend, Keygen, LogFormat, Post, Serve, Signed, Status, Target};
+use crate::{Abandon, Close, Command, Create, Export, Extend, Keygen, Post, Serve, Signed, Status, Target};
 
 /// A board's clock that differs by more than this from ours is reported: entries carry times.
 const CLOCK_WARNING_MS: u64 = 30_000;
@@ -38,6 +38,11 @@ pub(crate) async fn run(command: Command) -> Result<()> {
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // At its finest level warp writes the paths of requests, and a receipt's path names a ballot.
+    let filter = match "warp=info".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.init(),
@@ -46,16 +51,18 @@ fn start_log(format: LogFormat) {
 }
 
 async fn serve(args: Serve) -> Result<()> {
-    start_log(args.log_format);
-    let options = serve::Options {
-        data: args.data,
-        listen: args.listen,
-        name: args.name,
-        ready_file: args.ready_file,
-        limits: veritally_board::election::Limits::default(),
-        server_limits: ServerLimits { connections: args.max_connections, ..ServerLimits::default() },
-    };
-    Ok(serve::run(options, serve::signals().context("installing signal handlers")?).await?)
+    let Serve { config, show_config, settings } = args;
+    Settings::check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    let file = config.as_deref().map(Settings::read).transpose()?;
+    let settings = settings.or(file.unwrap_or_default());
+    let options = serve::Options::new(&settings)?;
+    if show_config {
+        print!("{}", toml::to_string(&settings)?);
+        return Ok(());
+    }
+    start_log(settings.log_format.unwrap_or_default());
+    let signals = serve::Signals::install().context("installing signal handlers")?;
+    Ok(serve::run(options, signals).await?)
 }
 
 /// A bar on standard error, if that is a terminal.

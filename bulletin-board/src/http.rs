@@ -17,13 +17,22 @@ use zeroize::Zeroizing;
 use crate::board::Board;
 use crate::election::Election;
 
+pub mod address;
 mod body;
 mod casting;
 mod elections;
 mod events;
+mod file;
+mod gate;
+mod health;
+mod outside;
 mod record;
 mod reply;
 pub mod server;
+pub mod tls;
+
+pub use health::private_routes;
+pub use outside::Outside;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -34,6 +43,8 @@ pub struct Context {
     pub operator_token: Arc<Zeroizing<String>>,
     /// Becomes true when the board shuts down: streams end then.
     pub shutdown: watch::Receiver<bool>,
+    /// What the board knows of others.
+    pub outside: Outside,
 }
 
 /// What a handler gives.
@@ -42,13 +53,17 @@ type Answer = Result<Response, Problem>;
 /// All routes. Never rejects: what fits no route is a problem, too.
 #[must_use]
 pub fn routes(context: &Context) -> BoxedFilter<(Response,)> {
-    elections::routes(context)
+    let interface = elections::routes(context)
+        .or(health::routes(context))
+        .unify()
         .or(casting::routes(context))
         .unify()
         .or(record::routes(context))
         .unify()
         .or(events::routes(context))
-        .unify()
+        .unify();
+    gate::gate()
+        .and(interface)
         .or(crate::web::routes(&crate::web::Web::new(Arc::clone(&context.board))))
         .unify()
         .recover(async |rejection: Rejection| Ok::<_, Infallible>(reply::rejected(&rejection)))

@@ -11,16 +11,20 @@
 //! - [`board`]: all elections; [`replay`]: from a stored log to its state.
 //! - [`http`]: routes, and the accept loop that they run in.
 //! - [`web`]: the pages.
+//! - [`config`], [`serve`]: settings and start; [`metrics`], [`health`]: what operators see.
 //! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
 
 pub mod admin;
 pub mod board;
 pub mod clock;
+pub mod config;
 pub mod data_dir;
 pub mod election;
 pub mod folder;
+pub mod health;
 pub mod http;
 pub mod log_reader;
+pub mod metrics;
 pub mod replay;
 pub mod serve;
 pub mod store;

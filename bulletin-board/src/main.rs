@@ -1,11 +1,11 @@
 //! `veritally-board`: the server, and what administrators do with it. This file parses arguments and prints; the work is
 //! in the library.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use veritally_board::config::{Settings, culprit};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::Id;
 
@@ -47,30 +47,14 @@ enum Command {
 
 #[derive(Args)]
 struct Serve {
-    /// Folder for log key, operator's token and database; made on the first start.
-    #[arg(long, env = "VERITALLY_BOARD_DATA")]
-    data: PathBuf,
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "VERITALLY_BOARD_LISTEN", default_value = "127.0.0.1:8480")]
-    listen: SocketAddr,
-    /// The board's name, such as vote.example.org: the beginning of its logs' origins. Needed on the first start.
-    #[arg(long, env = "VERITALLY_BOARD_NAME")]
-    name: Option<String>,
-    /// Written, with the address, once the board listens.
+    /// Settings in a file (TOML); flags and the environment come before it. Keys are the flags' names with `_` for `-`.
+    #[arg(long, env = "VERITALLY_BOARD_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print the settings that result, as a configuration file, and end.
     #[arg(long)]
-    ready_file: Option<PathBuf>,
-    /// Connections at once.
-    #[arg(long, default_value_t = 8_192)]
-    max_connections: usize,
-    /// How to write the log (to standard error; `RUST_LOG` sets how much).
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
+    show_config: bool,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 #[derive(Args)]
@@ -191,10 +175,21 @@ struct Status {
     json: bool,
 }
 
+/// Reads the arguments; of a wrong value from the environment says so.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let arguments: Vec<_> = std::env::args().collect();
+        if let Some(source) = culprit(&error, &Cli::command(), &arguments) {
+            eprintln!("{source}:");
+        }
+        error.exit()
+    })
+}
+
 fn main() -> Result<()> {
     // Core dumps would hold keys.
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("switching core dumps off")?;
-    let command = Cli::parse().command;
+    let command = parse().command;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().build().context("starting the asynchronous runtime")?;
     runtime.block_on(commands::run(command))

@@ -7,16 +7,25 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use veritally_board_api::files::{FileError, Ready};
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
 use crate::board::{Board, BoardError};
 use crate::clock::SystemClock;
+use crate::config::{ConfigError, Settings, networks};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::election::{Environment, Limits};
-use crate::http::server::{Plain, ServerLimits, serve};
-use crate::http::{Context, routes};
+use crate::health::{self, ClockWatch};
+use crate::http::address::{AddressLimits, Forwarders};
+use crate::http::server::{Edge, Plain, ServerLimits, serve};
+use crate::http::tls::{Tls, TlsError, TlsFiles};
+use crate::http::{Context, Outside, private_routes, routes};
+use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 
+/// Where to listen unless somebody says otherwise.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8_480);
 /// File descriptors that are not connections: database, standard streams, reserve.
 const RESERVED_FILES: u64 = 128;
 
@@ -27,14 +36,43 @@ pub struct Options {
     pub data: PathBuf,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen for who collects metrics.
+    pub metrics_listen: Option<SocketAddr>,
     /// The board's name; needed on the first start.
     pub name: Option<String>,
     /// Written once the board listens.
     pub ready_file: Option<PathBuf>,
+    /// TLS, or plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Proxies that are believed.
+    pub forwarders: Forwarders,
     /// Bounds of the elections.
     pub limits: Limits,
     /// Bounds of the server.
     pub server_limits: ServerLimits,
+    /// Bounds by address.
+    pub address_limits: AddressLimits,
+}
+
+impl Options {
+    /// From settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
+        Ok(Self {
+            data: settings.data()?,
+            listen: settings.listen.unwrap_or(DEFAULT_LISTEN),
+            metrics_listen: settings.metrics_listen,
+            name: settings.name.clone(),
+            ready_file: settings.ready_file.clone(),
+            tls: settings.tls()?,
+            forwarders: Forwarders::new(networks(settings.trusted_proxies.as_deref().unwrap_or_default())),
+            limits: Limits::default(),
+            server_limits: settings.server_limits(),
+            address_limits: settings.address_limits(),
+        })
+    }
 }
 
 /// Why a board can't serve.
@@ -55,6 +93,9 @@ pub enum ServeError {
     /// The elections.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// Certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address.
     #[error("can't listen on {address}: {source}")]
     Listen {
@@ -68,47 +109,79 @@ pub enum ServeError {
     Ready(#[from] FileError),
 }
 
-/// Serves until `shutdown` ends, then finishes what was accepted.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let error = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok((listener, address))
+}
+
+/// Serves until a signal to end, then finishes what was accepted.
 ///
 /// # Errors
 /// [`ServeError`] before the board listens; nothing afterwards.
-pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let data = DataDir::open(&options.data, options.name.as_deref())?;
     let store_error = |path: &Path| {
         let path = path.to_owned();
         move |source| ServeError::Store { path, source }
     };
     let store = SqliteStore::open(&data.database).map_err(store_error(&data.database))?;
+    let clock = Arc::new(SystemClock);
     let environment = Environment {
         store: Arc::new(store),
         log_key: Arc::clone(&data.log_key),
-        clock: Arc::new(SystemClock),
+        clock: clock.clone(),
         limits: options.limits,
     };
     let board = Arc::new(Board::open(environment, &data.name).await?);
-    let listen_error = |source| ServeError::Listen { address: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
+    let metrics = Arc::new(Metrics::default());
+    metrics.watch(&board);
+    let watch = Arc::new(ClockWatch::new(clock, Arc::clone(&metrics)));
+    health::compare_with_logs(&board, &watch).await;
     let (down, going_down) = watch::channel(false);
     let context = Context {
         board: Arc::clone(&board),
         operator_token: Arc::clone(&data.operator_token),
         shutdown: going_down.clone(),
+        outside: Outside { clock: Arc::clone(&watch) },
     };
-    tracing::info!(%address, name = data.name, "the board listens");
-    if let Some(path) = &options.ready_file {
-        Ready::new(address).write(path)?;
+    let (reload, reloads) = watch::channel(0);
+    let tls = options.tls.map(|files| Tls::start(files, reloads)).transpose()?;
+    let (listener, address) = listen(options.listen).await?;
+    if let Some(address) = options.metrics_listen {
+        let (listener, address) = listen(address).await?;
+        tracing::info!(%address, "metrics");
+        let private = private_routes(&context, &metrics);
+        tokio::spawn(serve(listener, Plain, private, ServerLimits::default(), going_down.clone()));
     }
-    tokio::spawn(async move {
-        shutdown.await;
-        tracing::info!("shutting down: finishing what was accepted");
-        down.send_replace(true);
-    });
-    let limits = with_file_limit(options.server_limits);
-    serve(listener, Plain, routes(&context), limits, going_down).await;
+    tracing::info!(%address, name = data.name, tls = tls.is_some(), "the board listens");
+    if let Some(path) = &options.ready_file {
+        Ready::new(address, tls.is_some()).write(path)?;
+    }
+    tokio::spawn(async move { watch.run().await });
+    tokio::spawn(signals.watch(down, reload));
+    let edge = Edge {
+        forwarders: options.forwarders,
+        ..Edge::new(with_file_limit(options.server_limits), options.address_limits, metrics)
+    };
+    front(listener, tls, routes(&context), edge, going_down).await;
     board.close().await;
     tracing::info!("the board has stopped");
     Ok(())
+}
+
+async fn front(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    routes: BoxedFilter<(Response,)>,
+    edge: Edge,
+    down: watch::Receiver<bool>,
+) {
+    match tls {
+        Some(tls) => serve(listener, tls, routes, edge, down).await,
+        None => serve(listener, Plain, routes, edge, down).await,
+    }
 }
 
 /// Raises the number of files that may be open as far as the system lets us, and takes no more connections than fit.
@@ -123,17 +196,39 @@ fn with_file_limit(mut limits: ServerLimits) -> ServerLimits {
     limits
 }
 
-/// Ends on SIGTERM or SIGINT.
-///
-/// # Errors
-/// When the system lets no handler be installed.
-pub fn signals() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+/// The signals that a board heeds.
+pub struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From here on signals do not end the process by themselves.
+    ///
+    /// # Errors
+    /// When the system lets no handler be installed.
+    pub fn install() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGHUP reloads the certificate; SIGTERM and SIGINT end the board.
+    async fn watch(mut self, down: watch::Sender<bool>, reload: watch::Sender<u64>) {
+        loop {
+            tokio::select! {
+                _ = self.hang_up.recv() => reload.send_modify(|count| *count += 1),
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+            }
         }
-    })
+        tracing::info!("shutting down: finishing what was accepted");
+        down.send_replace(true);
+        // A second signal finds us finishing; the grace period ends it.
+        while self.hang_up.recv().await.is_some() {}
+    }
 }

@@ -90,3 +90,40 @@ pub struct Tally {
     /// Sums by reporting group and style; their digest is `head.digest`.
     pub sums: Vec<EncodedSum>,
 }
+
+/// `GET /ready`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// How many are served.
+    pub elections: u64,
+    /// Those that are not written to here: an operator must look.
+    pub stopped: Vec<Id>,
+    /// What an operator should look at, in English: the clock.
+    pub warnings: Vec<String>,
+}
+
+/// One line of `GET /e/{election}/witnesses`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessState {
+    /// The witness's name in the manifest.
+    pub name: String,
+    /// Why it does not cosign now, in English; absent while all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The time of its last cosignature, by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<u64>,
+    /// The size of the log that it last cosigned; 0 for none.
+    pub tree_size: u64,
+}
+
+/// `GET /e/{election}/witnesses`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witnesses {
+    /// How many must cosign, by the manifest.
+    pub quorum: u64,
+    /// The size of the largest log that so many cosigned; 0 for none since the board started.
+    pub tree_size: u64,
+    /// Each witness that the manifest names.
+    pub witnesses: Vec<WitnessState>,
+}

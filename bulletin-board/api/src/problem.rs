@@ -86,6 +86,10 @@ kinds! {
     ManifestRefused = "manifest-refused", 422, "This board can't keep a log for this manifest";
     /// Another election has this id.
     ElectionExists = "election-exists", 409, "Another election has this id on this board";
+    /// A byte range outside the file.
+    RangeNotSatisfiable = "range-not-satisfiable", 416, "The file has no such bytes";
+    /// Too many requests of one address.
+    AddressLimited = "address-limited", 429, "Too many requests came from your address; try again";
     /// No or a wrong operator's token.
     Unauthorized = "unauthorized", 401, "The operator's token is missing or wrong";
     /// Too many ballots wait to be checked.
@@ -96,6 +100,8 @@ kinds! {
     Stopped = "stopped", 503, "This board does not write this election's log any more";
     /// The board is shutting down.
     ShuttingDown = "shutting-down", 503, "The board is shutting down; try again";
+    /// `GET /ready` when the board should get no requests.
+    NotReady = "not-ready", 503, "The board is not ready";
     /// Our fault.
     Internal = "internal", 500, "The board failed";
 }
@@ -111,7 +117,15 @@ impl ProblemKind {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::QueueFull | Self::StoreUnavailable | Self::ShuttingDown | Self::BodyTimeout)
+        matches!(
+            self,
+            Self::QueueFull
+                | Self::StoreUnavailable
+                | Self::ShuttingDown
+                | Self::BodyTimeout
+                | Self::AddressLimited
+                | Self::NotReady
+        )
     }
 }
 

@@ -1,7 +1,9 @@
 //! Writing answers and problems: the one place.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Response as HttpResponse, StatusCode};
 use serde::Serialize;
 use veritally_board_api::problem::MEDIA_TYPE;
@@ -9,16 +11,25 @@ use veritally_board_api::{Problem, ProblemKind};
 use warp::Rejection;
 use warp::reply::Response;
 
+use super::gate::WrongMethod;
+
 /// The content does not change any more.
 pub(super) const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// The content changes with the next entry.
+/// The content changes with the next entry: a cache may keep it, but must ask each time.
+pub(super) const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+/// Nobody should keep it.
 pub(super) const NOT_AT_ALL: HeaderValue = HeaderValue::from_static("no-store");
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub(super) const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-fn respond(status: StatusCode, content_type: HeaderValue, cache: HeaderValue, body: impl Into<Bytes>) -> Response {
+pub(super) fn respond(
+    status: StatusCode,
+    content_type: HeaderValue,
+    cache: HeaderValue,
+    body: impl Into<Bytes>,
+) -> Response {
     let mut response = HttpResponse::new(body.into().into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -36,16 +47,6 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Respons
 
 pub(super) fn text(status: StatusCode, cache: HeaderValue, text: String) -> Response {
     respond(status, TEXT, cache, text)
-}
-
-/// Bytes that never change.
-pub(super) fn immutable(bytes: Bytes) -> Response {
-    respond(StatusCode::OK, BINARY, FOR_EVER, bytes)
-}
-
-/// Exact JSON bytes that never change.
-pub(super) fn immutable_json(bytes: Bytes) -> Response {
-    respond(StatusCode::OK, JSON, FOR_EVER, bytes)
 }
 
 /// With a header whose value is known to be ASCII.
@@ -73,6 +74,11 @@ pub(super) fn problem(problem: &Problem) -> Response {
 /// What fits no route.
 pub(super) fn rejected(rejection: &Rejection) -> Response {
     use warp::reject::{InvalidHeader, MethodNotAllowed};
+    if let Some(WrongMethod(route)) = rejection.find() {
+        let allowed = if route.takes("HEAD") { "GET, HEAD, " } else { "GET, " };
+        let methods = route.methods.join(", ").replace("GET", allowed.trim_end_matches(", "));
+        return with_header(problem(&Problem::new(ProblemKind::MethodNotAllowed, "")), ALLOW, &methods);
+    }
     let kind = if rejection.find::<MethodNotAllowed>().is_some() {
         ProblemKind::MethodNotAllowed
     } else if rejection.find::<InvalidHeader>().is_some() {
@@ -88,5 +94,5 @@ pub(super) fn rejected(rejection: &Rejection) -> Response {
 
 /// On every answer.
 pub(super) fn with_common_headers(response: Response) -> Response {
-    with_header(response, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+    with_header(response, X_CONTENT_TYPE_OPTIONS, "nosniff")
 }

@@ -19,7 +19,7 @@ use veritally_board::board::Board;
 use veritally_board::clock::Clock;
 use veritally_board::election::{Environment, Limits};
 use veritally_board::http::server::{Plain, ServerLimits, serve};
-use veritally_board::http::{Context, routes};
+use veritally_board::http::{Context, Outside, routes};
 use veritally_board::store::sqlite::SqliteStore;
 use veritally_board::store::{Batch, Position, Store, StoreError, StoredHead};
 use veritally_board_api::{BoardInfo, Client, ElectionClient, Submitted};
@@ -163,6 +163,7 @@ impl TestBoard {
             board: Arc::clone(&board),
             operator_token: Arc::new(TOKEN.to_owned().into()),
             shutdown: going_down.clone(),
+            outside: Outside::default(),
         };
         let server = tokio::spawn(serve(listener, Plain, routes(&context), setup.server, going_down));
         let client = Client::new(&format!("http://{address}")).unwrap().with_patience(Duration::ZERO);
