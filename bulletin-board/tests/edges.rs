@@ -128,7 +128,7 @@ fn an_address_has_so_many_connections_and_idle_ones_end() {
     assert_eq!(closed_at_once, 3);
     for connection in &mut connections {
         connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        assert!(matches!(connection.read(&mut [0; 512]), Ok(_)), "an idle connection is closed");
+        assert!(connection.read(&mut [0; 512]).is_ok(), "an idle connection is closed");
     }
     assert!(TcpStream::connect(board.address()).is_ok());
     assert!(board.terminate());
