@@ -157,7 +157,8 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     }
     tracing::info!(%address, name = data.name, tls = tls.is_some(), "the board listens");
     if let Some(path) = &options.ready_file {
-        Ready::new(address, tls.is_some()).write(path)?;
+        let ready = if tls.is_some() { Ready::with_tls(address) } else { Ready::new(address) };
+        ready.write(path)?;
     }
     tokio::spawn(async move { watch.run().await });
     tokio::spawn(signals.watch(down, reload));

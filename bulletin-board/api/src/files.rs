@@ -131,9 +131,14 @@ pub struct Ready {
 impl Ready {
     /// For this process, listening here.
     #[must_use]
-    pub fn new(address: std::net::SocketAddr, tls: bool) -> Self {
-        let scheme = if tls { "https" } else { "http" };
-        Self { address: address.to_string(), pid: std::process::id(), url: format!("{scheme}://{address}") }
+    pub fn new(address: std::net::SocketAddr) -> Self {
+        Self { address: address.to_string(), pid: std::process::id(), url: format!("http://{address}") }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(address: std::net::SocketAddr) -> Self {
+        Self { url: format!("https://{address}"), ..Self::new(address) }
     }
 
     /// Writes the file, atomically: who sees it can connect.
@@ -197,7 +202,7 @@ mod tests {
     fn a_ready_file_tells_the_address() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ready");
-        let ready = Ready::new("127.0.0.1:4711".parse().unwrap(), false);
+        let ready = Ready::new("127.0.0.1:4711".parse().unwrap());
         ready.write(&path).unwrap();
         assert_eq!(Ready::read(&path).unwrap(), ready);
         assert_eq!(ready.url, "http://127.0.0.1:4711");
