@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use veritally_board_api::{Client, ElectionClient, Link};
+use veritally_board_api::{Client, Link};
 use veritally_crypto::ballot::BallotContext;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
@@ -17,6 +17,8 @@ use veritally_crypto::manifest::CheckedManifest;
 use veritally_crypto::record::{RecordState, Rejection};
 
 use crate::SessionError;
+use crate::board::Board;
+use crate::evidence::About;
 use crate::store::{ElectionStore, StateDirectory};
 
 mod replay;
@@ -35,6 +37,9 @@ pub enum Depth {
     /// All of it, every ballot verified: tells what a credential cast from other devices.
     Full,
 }
+
+/// Told how many entries were checked, and how many the signed log has.
+pub type OnRead<'a> = dyn Fn(u64, u64) + Send + Sync + 'a;
 
 /// Which election to open, and where its local state is.
 #[derive(Debug, Clone)]
@@ -64,22 +69,26 @@ impl OpenRequest {
         }
     }
 
-    fn client(&self) -> Result<ElectionClient, SessionError> {
+    /// The board that the link names.
+    ///
+    /// # Errors
+    /// [`SessionError::Client`] when HTTP can't be set up.
+    pub fn board(&self) -> Result<Board, SessionError> {
         let client = Client::new(self.link.board.as_str())?.with_patience(self.patience);
-        Ok(client.election(self.link.election.clone()))
+        Ok(Board::Online(client.election(self.link.election.clone())))
     }
 }
 
 /// Manifest and fresh checkpoint, verified.
 #[derive(Debug)]
 pub struct View {
-    client: ElectionClient,
+    board: Board,
     patience: Duration,
     leaf_0: Bytes,
     manifest: Arc<CheckedManifest>,
     checkpoint: SignedCheckpoint,
     store: ElectionStore,
-    seen: Option<Head>,
+    seen: Option<SignedCheckpoint>,
     compared: bool,
 }
 
@@ -89,9 +98,16 @@ impl View {
     /// # Errors
     /// [`SessionError`]; nothing is remembered then.
     pub async fn fetch(request: &OpenRequest) -> Result<Self, SessionError> {
+        Self::fetch_from(request.board()?, request).await
+    }
+
+    /// As [`View::fetch`], from this board.
+    ///
+    /// # Errors
+    /// [`SessionError`]; nothing is remembered then, but evidence that the board lies.
+    pub async fn fetch_from(board: Board, request: &OpenRequest) -> Result<Self, SessionError> {
         let expected = request.expected()?;
-        let client = request.client()?;
-        let leaf_0 = client.manifest_bytes().await?;
+        let leaf_0 = board.manifest_bytes().await?;
         let found = Hash::of(&leaf_0);
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(SessionError::OtherElection { expected, found });
@@ -107,15 +123,18 @@ impl View {
         // Before the new one is fetched: another process may see a later log in the meantime.
         let seen = store.checkpoint()?.map(|text| SignedCheckpoint::parse(&text, &log.origin, &log.key)).transpose();
         let seen = seen.map_err(|e| SessionError::State(format!("its checkpoint does not hold ({e})")))?;
-        let seen = seen.map(|checkpoint| checkpoint.checkpoint().head());
-        let text = client.checkpoint().await?;
+        let text = board.checkpoint().await?;
         let checkpoint = SignedCheckpoint::parse(&text, &log.origin, &log.key)?;
         let patience = request.patience;
         let manifest = Arc::new(manifest);
-        let view = Self { client, patience, leaf_0, manifest, checkpoint, store, seen, compared: expected.is_some() };
-        view.verify().await?;
+        let view = Self { board, patience, leaf_0, manifest, checkpoint, store, seen, compared: expected.is_some() };
+        if let Err(error) = view.verify().await {
+            let about = About { earlier: view.seen.as_ref(), ..About::default() };
+            return Err(view.keep_evidence(error, about).await);
+        }
         view.store.save_link(&Link { fingerprint: Some(found), ..request.link.clone() })?;
-        view.store.save_checkpoint(&view.checkpoint, view.seen.as_ref())?;
+        view.store.save_manifest(&view.leaf_0)?;
+        view.store.save_checkpoint(&view.checkpoint, view.seen_head().as_ref())?;
         Ok(view)
     }
 
@@ -124,27 +143,37 @@ impl View {
         let tree = self.tree();
         let size = tree.head().tree_size;
         tree.verify_includes(0, &self.leaf_0, |_| SessionError::NotTheLog(size)).await?;
-        match &self.seen {
-            Some(seen) => tree.verify_extends(seen).await,
+        match self.seen_head() {
+            Some(seen) => tree.verify_extends(&seen).await,
             None => Ok(()),
         }
     }
 
+    fn seen_head(&self) -> Option<Head> {
+        self.seen.as_ref().map(|seen| seen.checkpoint().head())
+    }
+
     /// The log's tree as the checkpoint signs it.
     pub(crate) fn tree(&self) -> Tree<'_> {
-        Tree::new(&self.client, self.checkpoint.checkpoint().head())
+        Tree::new(&self.board, self.checkpoint.checkpoint().head())
     }
 
     /// Verifies that two heads, in any order, are of one log.
     pub(crate) async fn verify_consistent(&self, one: &Head, other: &Head) -> Result<(), SessionError> {
         let (old, new) = if one.tree_size <= other.tree_size { (one, other) } else { (other, one) };
-        Tree::new(&self.client, *new).verify_extends(old).await
+        Tree::new(&self.board, *new).verify_extends(old).await
     }
 
     /// The board.
     #[must_use]
-    pub fn client(&self) -> &ElectionClient {
-        &self.client
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Leaf 0, exactly.
+    #[must_use]
+    pub fn leaf_0(&self) -> &[u8] {
+        &self.leaf_0
     }
 
     /// How long the board is asked again.
@@ -205,22 +234,33 @@ impl Election {
     /// # Errors
     /// [`SessionError`].
     pub async fn open(request: &OpenRequest, depth: Depth) -> Result<Self, SessionError> {
-        Self::from_view(View::fetch(request).await?, depth).await
+        Self::from_view(View::fetch(request).await?, depth, &|_, _| {}).await
     }
 
     /// Replays the log of a view.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub async fn from_view(view: View, depth: Depth) -> Result<Self, SessionError> {
-        let state = replay::replay(&view.client, &view.leaf_0, view.tree().head(), depth).await?;
+    pub async fn from_view(view: View, depth: Depth, on_read: &OnRead<'_>) -> Result<Self, SessionError> {
+        match Self::replayed(&view, depth, on_read).await {
+            Ok((state, context)) => Ok(Self { view, state, context, depth }),
+            Err(error) => Err(view.keep_evidence(error, About::default()).await),
+        }
+    }
+
+    async fn replayed(
+        view: &View,
+        depth: Depth,
+        on_read: &OnRead<'_>,
+    ) -> Result<(RecordState, Arc<BallotContext>), SessionError> {
+        let state = replay::replay(&view.board, &view.leaf_0, view.tree().head(), depth, on_read).await?;
         // The keys are the log's: what was replayed is a beginning of what was signed.
         match view.tree().verify_extends(&state.head()).await {
             Err(SessionError::Fork { .. }) => return Err(SessionError::NotTheLog(view.tree().head().tree_size)),
             other => other?,
         }
         let context = state.ballot_context().cloned().ok_or(SessionError::NotOpen(state.phase()))?;
-        Ok(Self { view, state, context, depth })
+        Ok((state, context))
     }
 
     /// Manifest, checkpoint, board.

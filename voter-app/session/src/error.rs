@@ -1,5 +1,7 @@
 //! What can go wrong in a session, for voters: what happened, and what to do.
 
+use std::path::{Path, PathBuf};
+
 use veritally_board_api::files::FileError;
 use veritally_board_api::{ClientError, Problem};
 use veritally_crypto::ballot::{BallotError, ConfirmationCode};
@@ -150,14 +152,40 @@ pub enum SessionError {
         /// Counter according to the log.
         logged: u64,
     },
+    /// The same, and what shows it was kept.
+    #[error("{error}. The evidence is in {}", folder.display())]
+    Kept {
+        /// The folder; `veritally-verifier evidence` reads it, and so do people.
+        folder: PathBuf,
+        /// What happened.
+        error: Box<SessionError>,
+    },
 }
 
 impl SessionError {
+    /// What happened, without where the evidence is.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Kept { error, .. } => error.cause(),
+            other => other,
+        }
+    }
+
+    /// The folder with the evidence, if it was kept.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&Path> {
+        match self {
+            Self::Kept { folder, .. } => Some(folder),
+            _ => None,
+        }
+    }
+
     /// Whether this shows that the board, or somebody who speaks for it, does not keep the election's record.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
         matches!(
-            self,
+            self.cause(),
             Self::OtherElection { .. }
                 | Self::OtherId { .. }
                 | Self::Manifest(_)

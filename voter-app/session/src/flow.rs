@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`Flow::handle`] takes an [`Event`] — something that a person did, or the answer to an [`Effect`] — and returns the
-//! effects that are to be carried out; [`Flow::page`] says what to show. A runner carries effects out, off the
+//! effects that are to be carried out; [`Flow::page`] says what to show. [`crate::runner`] carries effects out, off the
 //! caller's thread, and answers each with the event that its documentation names. What does not fit the present page,
 //! such as a second click on Cast or a late answer to work that was given up, changes nothing.
 //!

@@ -8,7 +8,9 @@
 //! - [`election`]: downloads the log, replays it, and so takes keys from a checked ceremony and never from a server's
 //!   word.
 //! - [`session`]: the states of a session, as types that consume themselves.
-//! - [`flow`]: a pure model of the pages that a voter goes through; its runner does what it asks for.
+//! - [`flow`]: a pure model of the pages that a voter goes through.
+//! - [`runner`]: does what the model asks for, off the caller's thread.
+//! - [`secrets`]: where a code is kept, if the voter asks for it.
 //! - [`store`]: what stays on the voter's device: encrypted ballots before they are sent, receipts, checkpoints.
 //! - [`receipts`]: checks stored receipts again.
 //! - [`marks`]: answers as people type them.
@@ -18,13 +20,19 @@
 //! everybody else see ciphertexts only.
 
 pub mod ballot_files;
+pub mod board;
 pub mod bulk;
 pub mod credentials;
 pub mod election;
 pub mod error;
+mod evidence;
 pub mod flow;
 pub mod marks;
+#[cfg(feature = "practice")]
+pub mod practice;
 pub mod receipts;
+pub mod runner;
+pub mod secrets;
 pub mod session;
 pub mod store;
 

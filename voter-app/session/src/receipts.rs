@@ -6,6 +6,7 @@ use veritally_crypto::id::LeafIndex;
 
 use crate::SessionError;
 use crate::election::{OpenRequest, View};
+use crate::evidence::About;
 use crate::session::verify_receipt;
 use crate::store::StoredBallot;
 
@@ -41,7 +42,14 @@ pub async fn check(request: &OpenRequest) -> Result<(View, Vec<ReceiptCheck>), S
             credential: one.ballot.credential(),
             counter: one.ballot.leaf().counter,
             code: one.ballot.confirmation_code(&view.fingerprint()),
-            outcome: check_one(&view, &one).await,
+            outcome: match check_one(&view, &one).await {
+                Err(error) => {
+                    let about =
+                        About { earlier: None, ballot: Some(one.ballot.bytes()), receipt: one.receipt.as_deref() };
+                    Err(view.keep_evidence(error, about).await)
+                }
+                held => held,
+            },
         });
     }
     Ok((view, checks))

@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use rand::CryptoRng;
-use veritally_crypto::ballot::{BallotError, BallotOpening, ConfirmationCode, PreparedBallot};
+use veritally_crypto::ballot::{BallotError, BallotOpening, ConfirmationCode, EncryptedBallot, PreparedBallot};
 use veritally_crypto::contests::{Answers, SecretAnswers};
 use veritally_crypto::credential::{Credential, CredentialCode, CredentialKey};
 use veritally_crypto::hash::Hash;
@@ -66,7 +66,10 @@ impl Election {
     /// # Errors
     /// [`SessionError::NotOnRoll`]; [`SessionError::Removed`] when a ballot is gone; the local state's errors.
     pub fn unlock(self: &Arc<Self>, code: &CredentialCode) -> Result<Entered, SessionError> {
-        let credential = code.credential(&self.fingerprint());
+        self.enter(code.credential(&self.fingerprint()))
+    }
+
+    fn enter(self: &Arc<Self>, credential: Credential) -> Result<Entered, SessionError> {
         let key = credential.public();
         let voter = self.state().voter(key).ok_or(SessionError::NotOnRoll)?;
         let class = voter.class;
@@ -143,10 +146,33 @@ impl Unlocked {
         self.class.weight
     }
 
+    /// How many ballots may still be cast.
+    #[must_use]
+    pub fn casts_left(&self) -> u64 {
+        self.election.manifest().casts_per_credential.saturating_sub(self.counter)
+    }
+
     /// Ballots cast so far, as far as is known.
     #[must_use]
     pub fn ballots_cast(&self) -> u64 {
         self.counter
+    }
+
+    /// The same credential in the same election, opened again: after another device's ballots were read from the whole log.
+    ///
+    /// # Errors
+    /// As [`Election::unlock`].
+    pub fn reopen(self, election: &Arc<Election>) -> Result<Entered, SessionError> {
+        election.enter(self.credential)
+    }
+
+    fn prove(&self, ballot: PreparedBallot, rng: &mut impl CryptoRng) -> Result<EncryptedBallot, SessionError> {
+        let ballot = ballot.cast(&self.credential, rng)?;
+        // What is sent was verified here first: a fault of memory or processor shows now, not as a refusal.
+        let context = self.election.context();
+        let ballot = context.verify(ballot, rng).map_err(SessionError::SelfCheck)?.ballot().clone();
+        self.store.save_ballot(&ballot)?;
+        Ok(ballot)
     }
 
     /// Fills in the ballot. When a rule is broken the state comes back with what to change.
@@ -190,19 +216,25 @@ impl Filled {
         self.unlocked
     }
 
-    /// Encrypts.
+    /// Encrypts. On failure the state before filling in comes back with the reason.
     ///
     /// # Errors
     /// [`SessionError::CastLimit`]; [`SessionError::Ballot`] should not happen.
-    pub fn prepare(self, rng: &mut impl CryptoRng) -> Result<Prepared, SessionError> {
+    pub fn prepare(self, rng: &mut impl CryptoRng) -> Result<Prepared, Box<(Unlocked, SessionError)>> {
+        match self.encrypt(rng) {
+            Ok(ballot) => Ok(Prepared { unlocked: self.unlocked, ballot }),
+            Err(error) => Err(Box::new((self.unlocked, error))),
+        }
+    }
+
+    fn encrypt(&self, rng: &mut impl CryptoRng) -> Result<PreparedBallot, SessionError> {
         let Unlocked { election, style, counter, previous, .. } = &self.unlocked;
         let (counter, previous) = (*counter, *previous);
         if counter >= election.manifest().casts_per_credential {
             return Err(SessionError::CastLimit(counter));
         }
         let key = self.unlocked.credential();
-        let ballot = election.context().prepare(&style.id, self.answers(), key, counter + 1, previous, rng)?;
-        Ok(Prepared { unlocked: self.unlocked, ballot })
+        Ok(election.context().prepare(&style.id, self.answers(), key, counter + 1, previous, rng)?)
     }
 }
 
@@ -220,17 +252,24 @@ impl Prepared {
         self.ballot.code()
     }
 
-    /// Chooses Cast: makes the proof, erases the seed, and stores the ballot's bytes. Nothing is sent yet.
+    /// Chooses Cast: makes the proof, verifies the whole ballot, erases the seed, and stores the ballot's bytes. Nothing is
+    /// sent yet. On failure the state before filling in comes back with the reason.
     ///
     /// # Errors
-    /// [`SessionError::File`] when the bytes can't be stored; they are then not sent.
-    pub fn cast(self, rng: &mut impl CryptoRng) -> Result<Outgoing, SessionError> {
-        let ballot = self.ballot.cast(&self.unlocked.credential, rng)?;
-        // What is sent was verified here first: a fault of memory or processor shows now, not as a refusal.
-        let context = self.unlocked.election.context();
-        let ballot = context.verify(ballot, rng).map_err(SessionError::SelfCheck)?.ballot().clone();
-        self.unlocked.store.save_ballot(&ballot)?;
-        Ok(Outgoing::new(self.unlocked, ballot))
+    /// [`SessionError::File`] when the bytes can't be stored, [`SessionError::SelfCheck`] when they do not verify; they are
+    /// then not sent.
+    pub fn cast(self, rng: &mut impl CryptoRng) -> Result<Outgoing, Box<(Unlocked, SessionError)>> {
+        let Self { unlocked, ballot } = self;
+        match unlocked.prove(ballot, rng) {
+            Ok(ballot) => Ok(Outgoing::new(unlocked, ballot)),
+            Err(error) => Err(Box::new((unlocked, error))),
+        }
+    }
+
+    /// Throws the encrypted ballot away, seed and all: neither cast nor opened.
+    #[must_use]
+    pub fn discard(self) -> Unlocked {
+        self.unlocked
     }
 
     /// Chooses Spoil: opens the ballot, which can't be cast any more. The next one has a new seed.

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! DIR/<fingerprint>/link                                  where the election is served
+//! DIR/<fingerprint>/manifest                              the election's description, as in its log
+//! DIR/<fingerprint>/evidence/<kind>-<digest>/             what shows that the board lied
 //! DIR/<fingerprint>/checkpoint                            the largest signed tree head seen
 //! DIR/<fingerprint>/<public id>/0001.ballot               an encrypted ballot's exact bytes, before it is sent
 //! DIR/<fingerprint>/<public id>/0001.tlog-proof           its receipt
@@ -25,11 +27,14 @@ use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
 use veritally_crypto::log::checkpoint::SignedCheckpoint;
 use veritally_crypto::log::receipt::MAX_RECEIPT_BYTES;
+use veritally_crypto::manifest::CheckedManifest;
 
 use crate::SessionError;
 
 const LINK: &str = "link";
 const CHECKPOINT: &str = "checkpoint";
+const MANIFEST: &str = "manifest";
+const EVIDENCE: &str = "evidence";
 const BALLOT: &str = "ballot";
 const RECEIPT: &str = "tlog-proof";
 const REFUSED: &str = "refused";
@@ -118,6 +123,49 @@ impl ElectionStore {
         files::write_secret(&self.0.join(CHECKPOINT), new.to_string().as_bytes())
     }
 
+    /// The manifest as it was last seen; its hash is the election's fingerprint.
+    ///
+    /// # Errors
+    /// [`SessionError::File`]; [`SessionError::State`] when it is another one.
+    pub fn manifest(&self) -> Result<Option<CheckedManifest>, SessionError> {
+        let path = self.0.join(MANIFEST);
+        let damaged = || SessionError::State(format!("{} is not this election's manifest", path.display()));
+        let Some(bytes) = read_bytes(&path)? else { return Ok(None) };
+        let manifest = CheckedManifest::from_leaf(&bytes).map_err(|_| damaged())?;
+        let own = self.0.file_name().is_some_and(|name| name.to_string_lossy() == manifest.fingerprint().to_string());
+        if own { Ok(Some(manifest)) } else { Err(damaged()) }
+    }
+
+    /// Remembers the manifest, which was compared with the fingerprint.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn save_manifest(&self, leaf_0: &[u8]) -> Result<(), FileError> {
+        make_directory(&self.0)?;
+        if read_bytes(&self.0.join(MANIFEST))?.as_deref() == Some(leaf_0) {
+            return Ok(());
+        }
+        files::write_secret(&self.0.join(MANIFEST), leaf_0)
+    }
+
+    /// Where evidence against the board is kept, one folder for each finding.
+    #[must_use]
+    pub fn evidence_directory(&self) -> PathBuf {
+        self.0.join(EVIDENCE)
+    }
+
+    /// The folders with evidence, sorted.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn evidence(&self) -> Result<Vec<PathBuf>, FileError> {
+        let directory = self.evidence_directory();
+        let mut found: Vec<_> = names(&directory)?.iter().map(|name| directory.join(name)).collect();
+        found.retain(|path| path.join("evidence.json").is_file());
+        found.sort_unstable();
+        Ok(found)
+    }
+
     /// The state of one credential.
     #[must_use]
     pub fn credential(&self, key: CredentialKey) -> CredentialStore {
@@ -134,7 +182,7 @@ impl ElectionStore {
         credentials.sort_unstable();
         for name in credentials {
             let directory = self.0.join(name);
-            if directory.is_dir() {
+            if name_is_public_id(&directory) && directory.is_dir() {
                 found.extend(stored(&directory)?);
             }
         }
@@ -167,6 +215,12 @@ pub struct CredentialStore {
 impl CredentialStore {
     fn path(&self, counter: u64, extension: &str) -> PathBuf {
         self.directory.join(format!("{counter:04}.{extension}"))
+    }
+
+    /// Where the receipt of a ballot is, if there is one.
+    #[must_use]
+    pub fn receipt_file(&self, counter: u64) -> PathBuf {
+        self.path(counter, RECEIPT)
     }
 
     /// All ballots, by counter.
@@ -219,6 +273,11 @@ impl CredentialStore {
         files::write_secret(&path, &json)?;
         Ok(path)
     }
+}
+
+/// Other directories have no ballots.
+fn name_is_public_id(directory: &Path) -> bool {
+    directory.file_name().is_some_and(|name| name != EVIDENCE)
 }
 
 /// The ballots in a credential's directory, by counter.

@@ -31,7 +31,11 @@ impl Bundle {
         (self.start..).zip(self.entries.iter().filter_map(|range| self.bytes.get(range.clone())))
     }
 
-    fn parse(tile: TilePath, from: LeafIndex, bytes: Bytes) -> Result<Self, tiles::TileError> {
+    /// Reads an entry bundle, as it is served, from entry `from` on.
+    ///
+    /// # Errors
+    /// [`tiles::TileError`] when it is none.
+    pub fn parse(tile: TilePath, from: LeafIndex, bytes: Bytes) -> Result<Self, tiles::TileError> {
         let mut end = 0;
         let decoded = tiles::decode_entries(&bytes, tile.width())?;
         let entries = decoded.into_iter().map(|entry| {

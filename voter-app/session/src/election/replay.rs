@@ -5,16 +5,16 @@ use std::pin::pin;
 
 use futures_util::StreamExt as _;
 use rayon::prelude::*;
-use veritally_board_api::ElectionClient;
 use veritally_board_api::client::Bundle;
 use veritally_crypto::ballot::{EncryptedBallot, VerifiedBallot};
 use veritally_crypto::id::LeafIndex;
 use veritally_crypto::leaves::{Head, Leaf};
-use veritally_crypto::log::tiles::{self, TILE_WIDTH, TileError, TileKind, TilePath};
+use veritally_crypto::log::tiles::{TILE_WIDTH, TileError};
 use veritally_crypto::record::{Phase, RecordState, Rejection};
 
 use crate::SessionError;
-use crate::election::Depth;
+use crate::board::Board;
+use crate::election::{Depth, OnRead};
 
 /// Ballots verified at once by one core: larger batches are hardly faster.
 const BATCH: usize = 64;
@@ -24,18 +24,20 @@ type Superseded = HashMap<LeafIndex, Vec<u8>>;
 
 /// Replays up to the opening, or all of the tree. The result's head is to be compared with the signed one.
 pub(super) async fn replay(
-    client: &ElectionClient,
+    board: &Board,
     leaf_0: &[u8],
     head: Head,
     depth: Depth,
+    on_read: &OnRead<'_>,
 ) -> Result<RecordState, SessionError> {
     let mut state = RecordState::start(leaf_0).map_err(SessionError::Manifest)?;
-    let mut bundles = pin!(client.bundles(1, head.tree_size));
+    let mut bundles = pin!(board.bundles(1, head.tree_size));
     while let Some(bundle) = bundles.next().await {
         let bundle = bundle?;
-        let superseded = fetch_superseded(client, &state, &bundle, head.tree_size).await?;
+        let superseded = fetch_superseded(board, &state, &bundle, head.tree_size).await?;
         let work = tokio::task::spawn_blocking(move || apply(state, &bundle, &superseded, depth));
         state = work.await.map_err(|_| SessionError::Interrupted)??;
+        on_read(state.head().tree_size, head.tree_size);
         if depth == Depth::Opening && state.phase() != Phase::Setup {
             break;
         }
@@ -98,7 +100,7 @@ fn apply_ballots<'a>(
 
 /// The ballots before this bundle that ballots in it supersede: the state keeps their hashes only.
 async fn fetch_superseded(
-    client: &ElectionClient,
+    board: &Board,
     state: &RecordState,
     bundle: &Bundle,
     tree_size: u64,
@@ -115,12 +117,12 @@ async fn fetch_superseded(
     let bundles: BTreeSet<u64> = wanted.iter().map(|index| index / TILE_WIDTH).collect();
     for number in bundles {
         let first = number * TILE_WIDTH;
-        let width = tree_size.saturating_sub(first).min(TILE_WIDTH);
-        let tile = TilePath::new(TileKind::Entries, number, width)?;
-        let bytes = client.tile(tile).await?;
-        let entries = tiles::decode_entries(&bytes, tile.width()).map_err(SessionError::Tile)?;
-        let entries = (first..).zip(entries).filter(|(index, _)| wanted.contains(index));
-        found.extend(entries.map(|(index, bytes)| (index, bytes.to_vec())));
+        let mut bundles = pin!(board.bundles(first, tree_size.min(first + TILE_WIDTH)));
+        while let Some(bundle) = bundles.next().await {
+            let bundle = bundle?;
+            let entries = bundle.entries().filter(|(index, _)| wanted.contains(index));
+            found.extend(entries.map(|(index, bytes)| (index, bytes.to_vec())));
+        }
     }
     if found.len() == wanted.len() {
         Ok(found)

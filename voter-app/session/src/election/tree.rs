@@ -1,22 +1,22 @@
 //! Proofs about a log's tree, made of the board's tiles and verified against a signed root.
 
-use veritally_board_api::ElectionClient;
 use veritally_board_api::client::TreeError;
 use veritally_crypto::id::LeafIndex;
 use veritally_crypto::leaves::Head;
 use veritally_crypto::log::merkle::{ProofError, leaf_hash};
 
 use crate::SessionError;
+use crate::board::Board;
 
 /// The tree with this head; the head's signature was verified by the caller.
 pub(crate) struct Tree<'a> {
-    client: &'a ElectionClient,
+    board: &'a Board,
     head: Head,
 }
 
 impl<'a> Tree<'a> {
-    pub(crate) fn new(client: &'a ElectionClient, head: Head) -> Self {
-        Self { client, head }
+    pub(crate) fn new(board: &'a Board, head: Head) -> Self {
+        Self { board, head }
     }
 
     pub(crate) fn head(&self) -> Head {
@@ -33,7 +33,7 @@ impl<'a> Tree<'a> {
         if old.tree_size == new.tree_size {
             return Err(fork(ProofError::Invalid));
         }
-        let proof = self.client.consistency_proof(old.tree_size, new.tree_size).await;
+        let proof = self.board.consistency_proof(old.tree_size, new.tree_size).await;
         proof.map_err(|error| unproven(error, fork))?.verify(old, &new).map_err(fork)
     }
 
@@ -44,7 +44,7 @@ impl<'a> Tree<'a> {
         entry: &[u8],
         otherwise: impl Fn(ProofError) -> SessionError,
     ) -> Result<(), SessionError> {
-        let proof = self.client.inclusion_proof(index, self.head.tree_size).await;
+        let proof = self.board.inclusion_proof(index, self.head.tree_size).await;
         let proof = proof.map_err(|error| unproven(error, &otherwise))?;
         proof.verify(index, &leaf_hash(entry), &self.head).map_err(otherwise)
     }

@@ -97,7 +97,7 @@ pub enum Event {
     /// An answer to [`Effect::Prove`]: the ballot is complete, checked and stored.
     Proved(Job, Result<(), Trouble>),
     /// An answer to [`Effect::Send`].
-    Sent(Job, Result<Box<ReceiptInfo>, SendFailed>),
+    Sent(Job, Result<Box<ReceiptInfo>, Box<SendFailed>>),
     /// An answer to [`Effect::Wait`].
     TimeIsUp(Job),
     /// An answer to [`Effect::AskStore`] and [`Effect::Forget`]: whether a code is stored.

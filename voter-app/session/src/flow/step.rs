@@ -414,7 +414,7 @@ impl Flow {
         vec![Effect::Send(job)]
     }
 
-    fn sent(&mut self, job: Job, outcome: Result<Box<super::ReceiptInfo>, SendFailed>) -> Effects {
+    fn sent(&mut self, job: Job, outcome: Result<Box<super::ReceiptInfo>, Box<SendFailed>>) -> Effects {
         let Stage::Casting { step: CastStep::Sending, attempts, .. } = &self.stage else { return vec![] };
         let attempts = attempts + 1;
         if !self.takes(job) {
@@ -433,14 +433,15 @@ impl Flow {
                 self.stage = Stage::Receipt { receipt };
                 vec![]
             }
-            Err(SendFailed { trouble, refused: true }) => {
+            Err(failed) if failed.refused => {
+                let trouble = failed.trouble;
                 if let Some(entered) = self.entered.as_mut().filter(|_| trouble.kind != TroubleKind::VotedElsewhere) {
                     entered.drafts.clear();
                 }
                 self.stage = Stage::Stopped { trouble, busy: false };
                 vec![]
             }
-            Err(SendFailed { trouble, refused: false }) => self.queue(attempts, trouble),
+            Err(failed) => self.queue(attempts, failed.trouble),
         }
     }
 

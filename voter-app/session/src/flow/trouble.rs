@@ -1,6 +1,6 @@
 //! What can go wrong, as data that a program words in the voter's language.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use veritally_board_api::{ClientError, ProblemKind};
 use veritally_crypto::ballot::ConfirmationCode;
@@ -155,6 +155,7 @@ impl From<&SessionError> for TroubleKind {
     fn from(error: &SessionError) -> Self {
         use SessionError as E;
         match error {
+            E::Kept { error, .. } => Self::from(&**error),
             E::Client(error) => client(error),
             E::File(_) => Self::Storage,
             E::Code(_) => Self::Code(CodeVerdict::Mistyped),
@@ -203,7 +204,8 @@ fn client(error: &ClientError) -> TroubleKind {
 
 impl From<&SessionError> for Trouble {
     fn from(error: &SessionError) -> Self {
-        Self::new(error.into(), error.to_string())
+        let evidence = error.evidence().map(Path::to_owned);
+        Self { kind: error.into(), detail: error.to_string(), evidence }
     }
 }
 

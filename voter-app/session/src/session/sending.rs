@@ -12,6 +12,7 @@ use veritally_crypto::log::receipt::Receipt;
 use super::Unlocked;
 use crate::SessionError;
 use crate::election::View;
+use crate::evidence::About;
 
 /// A ballot with its proof, stored; perhaps sent, its receipt not yet here.
 #[derive(Debug)]
@@ -50,6 +51,12 @@ impl Outgoing {
         self.ballot.confirmation_code(&self.unlocked.election.fingerprint())
     }
 
+    /// Whose ballot it is.
+    #[must_use]
+    pub fn unlocked(&self) -> &Unlocked {
+        &self.unlocked
+    }
+
     /// The exact bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -80,8 +87,18 @@ impl Outgoing {
     async fn try_send(&self) -> Result<(LeafIndex, Checkpoint), SessionError> {
         let view = self.unlocked.election.view();
         let text = submit(view, &self.ballot).await?;
-        let (index, checkpoint) = verify_receipt(view, self.ballot.bytes(), &text)?;
-        self.unlocked.store.save_receipt(self.ballot.leaf().counter, &text)?;
+        match self.take_receipt(view, &text).await {
+            Ok(taken) => Ok(taken),
+            Err(error) => {
+                let about = About { earlier: None, ballot: Some(self.ballot.bytes()), receipt: Some(&text) };
+                Err(view.keep_evidence(error, about).await)
+            }
+        }
+    }
+
+    async fn take_receipt(&self, view: &View, text: &str) -> Result<(LeafIndex, Checkpoint), SessionError> {
+        let (index, checkpoint) = verify_receipt(view, self.ballot.bytes(), text)?;
+        self.unlocked.store.save_receipt(self.ballot.leaf().counter, text)?;
         // One view: the receipt's log is the one that election keys were taken from.
         let here = view.checkpoint().checkpoint().head();
         view.verify_consistent(&here, &checkpoint.checkpoint().head()).await?;
@@ -92,7 +109,7 @@ impl Outgoing {
 
 /// Sends a ballot's bytes until there is a receipt, which is not verified.
 pub(crate) async fn submit(view: &View, ballot: &EncryptedBallot) -> Result<String, SessionError> {
-    let submitted = view.client().submit_ballot(ballot.bytes().to_vec()).await;
+    let submitted = view.board().submit_ballot(ballot.bytes().to_vec()).await;
     match submitted.map_err(refusal)? {
         Submitted::Receipt { text, .. } => Ok(text),
         Submitted::Pending { entry } => wait_for_receipt(view, &entry).await,
@@ -105,7 +122,7 @@ const RECEIPT_PAUSE: Duration = Duration::from_millis(500);
 async fn wait_for_receipt(view: &View, entry: &Hash) -> Result<String, SessionError> {
     let deadline = Instant::now() + view.patience();
     loop {
-        if let Some(text) = view.client().receipt(&entry.to_string()).await? {
+        if let Some(text) = view.board().receipt(&entry.to_string()).await? {
             return Ok(text);
         }
         if Instant::now() + RECEIPT_PAUSE > deadline {
@@ -155,6 +172,12 @@ impl Recorded {
     #[must_use]
     pub fn code(&self) -> ConfirmationCode {
         self.code
+    }
+
+    /// Whose ballot it is, counted.
+    #[must_use]
+    pub fn unlocked(&self) -> &Unlocked {
+        &self.unlocked
     }
 
     /// Its place in the log.

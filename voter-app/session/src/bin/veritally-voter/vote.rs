@@ -92,7 +92,7 @@ fn prepare(unlocked: Unlocked, arguments: &AnswerArguments) -> anyhow::Result<Pr
     let contests: Vec<_> = unlocked.contests().cloned().collect();
     let filled = unlocked.fill(answers).map_err(|refused| refused.1)?;
     show(&contests, filled.answers(), language(&election));
-    let prepared = filled.prepare(&mut rand::rng())?;
+    let prepared = filled.prepare(&mut rand::rng()).map_err(|failed| failed.1)?;
     show_code(prepared.code());
     Ok(prepared)
 }
@@ -138,7 +138,7 @@ pub(crate) async fn cast(common: &Common, arguments: Cast) -> anyhow::Result<Exi
     };
     let prepared = prepare(unlocked, &arguments.answers)?;
     if decide(arguments.yes)? {
-        return send(prepared.cast(&mut rand::rng())?).await;
+        return send(prepared.cast(&mut rand::rng()).map_err(|failed| failed.1)?).await;
     }
     let (unlocked, opening) = prepared.spoil();
     write_opening(&election, &unlocked, &opening, None)?;

@@ -1,0 +1,475 @@
+//! The model of a voter's way, without a display: no sequence of events casts twice, loses a receipt or sends anything but a
+//! ballot that was checked and stored.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use proptest::prelude::*;
+use veritally_crypto::ballot::ConfirmationCode;
+use veritally_crypto::contests::Choice;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::id::Id;
+use veritally_crypto::leaves::Head;
+use veritally_crypto::manifest::{BallotStyle, Contest, Texts};
+use veritally_crypto::record::Phase;
+use veritally_crypto::sample::{choice_contest, english, id};
+use veritally_crypto::signature::SigningSecret;
+use veritally_session::flow::{
+    CastStep, Compared, Edit, Effect, ElectionInfo, Event, Flow, Job, Page, Publishing, ReceiptInfo, SendFailed,
+    Trouble, TroubleKind, VoterInfo,
+};
+use zeroize::Zeroizing;
+
+const CASTS: u64 = 3;
+
+fn contests() -> Vec<Contest> {
+    let rule = Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: false };
+    vec![choice_contest("chair", 3, rule.clone()).unwrap(), choice_contest("board", 2, rule).unwrap()]
+}
+
+fn election(phase: Phase) -> Box<ElectionInfo> {
+    Box::new(ElectionInfo {
+        link: None,
+        fingerprint: Hash::of(b"manifest"),
+        compared: Compared::Link,
+        name: english("Election"),
+        description: Texts::new(),
+        languages: vec!["en".into()],
+        board_key: SigningSecret::from_seed(&[1; 32]).verification_key(),
+        origin: "example.org/e".into(),
+        head: Head { root: Hash::ZERO, tree_size: 9 },
+        phase,
+        opens_at_ms: 0,
+        closes_at_ms: 0,
+        administrators: vec![],
+        registrar: "Registrar".into(),
+        trustees: vec![],
+        quorum: 2,
+        casts_per_credential: CASTS,
+        weights_may_identify: false,
+        clock_ahead_ms: None,
+        practice_code: None,
+    })
+}
+
+fn voter(ballots_cast: u64, pending: Option<ConfirmationCode>) -> Box<VoterInfo> {
+    let contests = contests();
+    let style = BallotStyle {
+        contests: contests.iter().map(|contest| contest.id.clone()).collect(),
+        id: id("all").unwrap(),
+        name: english("All"),
+    };
+    let casts_left = CASTS - ballots_cast.min(CASTS);
+    Box::new(VoterInfo { public_id: "ABCD".into(), style, contests, weight: 1, ballots_cast, casts_left, pending })
+}
+
+fn trouble(kind: TroubleKind) -> Trouble {
+    Trouble::new(kind, "")
+}
+
+fn link() -> Event {
+    Event::Open("veritally://vote.example/village".into())
+}
+
+/// A ballot that the device made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ballot {
+    Prepared(u8),
+    /// Proved, checked and stored: it may be sent, and nothing else may happen before it is answered.
+    Stored(u8),
+}
+
+/// What the device would do, and what must never be asked of it.
+#[derive(Debug, Default)]
+struct Device {
+    ballot: Option<Ballot>,
+    made: u8,
+    log: Vec<u8>,
+    receipts: Vec<u8>,
+    chosen: usize,
+}
+
+fn code(ballot: u8) -> ConfirmationCode {
+    ConfirmationCode(Hash::of(&[ballot]))
+}
+
+impl Device {
+    /// Answers an effect, well or badly. Panics when it is asked for what must not be done.
+    fn answer(&mut self, effect: Effect, well: bool, variant: u8) -> Option<Event> {
+        let offline = || trouble(TroubleKind::Offline);
+        Some(match effect {
+            Effect::Open(job, ..) | Effect::OpenPractice(job) => {
+                Event::Opened(job, if well { Ok(election(Phase::Open)) } else { Err(offline()) })
+            }
+            Effect::Unlock { job, .. } | Effect::UnlockFile(job, _) | Effect::UnlockStored(job) => {
+                let pending = match self.ballot {
+                    Some(Ballot::Stored(ballot)) => Some(code(ballot)),
+                    _ => None,
+                };
+                let info = voter(self.receipts.len() as u64, pending);
+                Event::Unlocked(job, if well { Ok(info) } else { Err(trouble(TroubleKind::NotOnRoll)) })
+            }
+            Effect::ReadWholeLog(job) => {
+                let info = voter(self.receipts.len() as u64, None);
+                Event::Unlocked(job, if well { Ok(info) } else { Err(offline()) })
+            }
+            Effect::AskStore(job) | Effect::Forget(job) => Event::Remembered(job, Ok(well)),
+            Effect::Encrypt(job, _) => {
+                assert!(!matches!(self.ballot, Some(Ballot::Stored(_))), "a cast ballot has no receipt yet");
+                if !well {
+                    return Some(Event::Encrypted(job, Err(trouble(TroubleKind::SelfCheck))));
+                }
+                self.made += 1;
+                self.ballot = Some(Ballot::Prepared(self.made));
+                Event::Encrypted(job, Ok(code(self.made)))
+            }
+            Effect::Spoil(job) => {
+                assert!(matches!(self.ballot, Some(Ballot::Prepared(_))), "only an encrypted ballot can be opened");
+                self.ballot = None;
+                Event::Spoiled(job, Err(trouble(TroubleKind::Storage)))
+            }
+            Effect::Prove(job) => {
+                let Some(Ballot::Prepared(ballot)) = self.ballot else { panic!("only an encrypted ballot is proved") };
+                self.ballot = well.then_some(Ballot::Stored(ballot));
+                Event::Proved(job, if well { Ok(()) } else { Err(trouble(TroubleKind::Storage)) })
+            }
+            Effect::Send(job) => {
+                let Some(Ballot::Stored(ballot)) = self.ballot else { panic!("only a stored ballot is sent") };
+                Event::Sent(job, self.send(ballot, well, variant))
+            }
+            Effect::Wait { job, seconds } => {
+                assert!((2..=300).contains(&seconds));
+                Event::TimeIsUp(job)
+            }
+            Effect::Publish(job) => Event::Published(job, if well { Ok(()) } else { Err(offline()) }),
+            Effect::Discard => {
+                assert!(!matches!(self.ballot, Some(Ballot::Stored(_))), "a stored ballot is not thrown away");
+                self.ballot = None;
+                return None;
+            }
+            Effect::Lock => {
+                if matches!(self.ballot, Some(Ballot::Prepared(_))) {
+                    self.ballot = None;
+                }
+                return None;
+            }
+            _ => return None,
+        })
+    }
+
+    fn send(&mut self, ballot: u8, well: bool, variant: u8) -> Result<Box<ReceiptInfo>, Box<SendFailed>> {
+        // The board takes it, or the network fails before or behind it, or the board refuses.
+        let logged = self.log.contains(&ballot);
+        if (well || variant == 1) && !logged {
+            self.log.push(ballot);
+        }
+        if well {
+            self.ballot = None;
+            self.receipts.push(ballot);
+            return Ok(Box::new(ReceiptInfo {
+                code: code(ballot),
+                public_id: "ABCD".into(),
+                number: self.receipts.len() as u64,
+                index: 1,
+                head: Head { root: Hash::ZERO, tree_size: 9 },
+                origin: "example.org/e".into(),
+                fingerprint: Hash::of(b"manifest"),
+                file: None,
+            }));
+        }
+        if variant == 2 && !logged {
+            self.ballot = None;
+            return Err(Box::new(SendFailed { trouble: trouble(TroubleKind::VotedElsewhere), refused: true }));
+        }
+        Err(Box::new(SendFailed { trouble: trouble(TroubleKind::Offline), refused: false }))
+    }
+}
+
+/// What happens next: a person does something, or an effect under way is answered, the oldest or any other.
+#[derive(Debug, Clone)]
+enum Step {
+    User(u8),
+    Answer {
+        which: usize,
+        well: bool,
+        variant: u8,
+    },
+    /// An answer that was given already comes again.
+    Late(usize),
+}
+
+fn user(which: u8) -> Event {
+    let first = || id("a").unwrap();
+    match which {
+        0 => link(),
+        1 => Event::OpenPractice,
+        2..=6 => Event::Continue,
+        7 => Event::Back,
+        8 | 9 => Event::EnterCode { text: good_code(), remember: false },
+        10 => Event::TypeCode(Zeroizing::new("AB".into())),
+        11..=13 => Event::Edit(Edit::Mark { selection: first(), on: true }),
+        14 => Event::Edit(Edit::Mark { selection: id("b").unwrap(), on: false }),
+        15..=17 => Event::Encrypt,
+        18..=21 => Event::Cast,
+        22 => Event::Test,
+        23 => Event::RetryNow,
+        24 => Event::ReadWholeLog,
+        25 => Event::VoteAgain,
+        26 => Event::GoTo(0),
+        27 => Event::Publish,
+        _ => Event::Leave,
+    }
+}
+
+fn good_code() -> Zeroizing<String> {
+    use rand::SeedableRng as _;
+    let rng = &mut rand::rngs::StdRng::seed_from_u64(7);
+    veritally_crypto::credential::CredentialCode::random(rng).expose_text()
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let answer = (0..3usize, prop::bool::weighted(0.75), 0..3u8);
+    let step = prop_oneof![
+        6 => (0..29u8).prop_map(Step::User),
+        5 => answer.prop_map(|(which, well, variant)| Step::Answer { which, well, variant }),
+        1 => (0..8usize).prop_map(Step::Late),
+    ];
+    prop::collection::vec(step, 0..160)
+}
+
+/// Runs a session up to the choice between Cast and Test, so that random steps begin where it matters.
+fn at_the_choice(device: &mut Device) -> Flow {
+    let mut flow = Flow::new();
+    let mark = || Event::Edit(Edit::Mark { selection: id("a").unwrap(), on: true });
+    let code = || Event::EnterCode { text: good_code(), remember: false };
+    for event in [link(), Event::Continue, code(), mark(), Event::Continue, mark(), Event::Continue, Event::Encrypt] {
+        let mut effects = flow.handle(event);
+        while let Some(effect) = effects.pop() {
+            let event = device.answer(effect, true, 0);
+            effects.extend(event.map(|event| flow.handle(event)).unwrap_or_default());
+        }
+    }
+    flow
+}
+
+fn same_answer(event: &Event) -> Option<Event> {
+    Some(match event {
+        Event::Encrypted(job, outcome) => Event::Encrypted(*job, outcome.clone()),
+        Event::Proved(job, outcome) => Event::Proved(*job, outcome.clone()),
+        Event::Sent(job, outcome) => Event::Sent(*job, outcome.clone()),
+        Event::Unlocked(job, outcome) => Event::Unlocked(*job, outcome.clone()),
+        Event::TimeIsUp(job) => Event::TimeIsUp(*job),
+        _ => return None,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_events_casts_twice_loses_a_receipt_or_sends_what_was_not_checked(
+        begun in any::<bool>(),
+        steps in steps(),
+    ) {
+        let mut device = Device::default();
+        let mut flow = if begun { at_the_choice(&mut device) } else { Flow::new() };
+        let mut under_way: Vec<Effect> = vec![];
+        let mut answered: Vec<Event> = vec![];
+        for step in steps {
+            let event = match step {
+                Step::User(which) => Some(user(which)),
+                Step::Answer { which, well, variant } if !under_way.is_empty() => {
+                    let effect = under_way.remove(which % under_way.len());
+                    let event = device.answer(effect, well, variant);
+                    answered.extend(event.as_ref().and_then(same_answer));
+                    event
+                }
+                Step::Late(which) if !answered.is_empty() => same_answer(&answered[which % answered.len()]),
+                _ => None,
+            };
+            let Some(event) = event else { continue };
+            let sending = matches!(flow.page(), Page::Casting { step: CastStep::Sending, .. });
+            let chosen = matches!((&event, flow.page()), (Event::Cast, Page::Choose { .. }));
+            device.chosen += usize::from(chosen);
+            let receipts = device.receipts.len();
+            let came = match &event {
+                Event::Sent(_, Ok(receipt)) => Some(receipt.number),
+                _ => None,
+            };
+            let effects = flow.handle(event);
+            for effect in effects {
+                // What the runner does at once.
+                if matches!(effect, Effect::Lock) {
+                    // What is on its way into the store or the log gets there; nobody waits for it any more.
+                    for effect in under_way.drain(..) {
+                        if matches!(effect, Effect::Prove(_) | Effect::Send(_)) {
+                            device.answer(effect, true, 0);
+                        }
+                    }
+                    device.answer(effect, true, 0);
+                } else if matches!(effect, Effect::Discard) {
+                    device.answer(effect, true, 0);
+                } else {
+                    under_way.push(effect);
+                }
+            }
+            // A ballot is in the log at most once, and never without the voter's choice.
+            let mut distinct = device.log.clone();
+            distinct.dedup();
+            prop_assert_eq!(&distinct, &device.log);
+            prop_assert!(device.log.len() <= device.chosen);
+            // A receipt that comes while it is awaited is shown.
+            if let (true, Some(number)) = (sending, came.filter(|number| *number == receipts as u64)) {
+                let shown = matches!(flow.page(), Page::Receipt { receipt, .. } if receipt.number == number);
+                let left = !matches!(flow.page(), Page::Casting { .. });
+                prop_assert!(shown || !left || answered.len() > 1);
+            }
+        }
+    }
+}
+
+/// Answers everything well until nothing is under way.
+fn settle(flow: &mut Flow, device: &mut Device, event: Event) {
+    let mut effects = flow.handle(event);
+    while let Some(effect) = effects.pop() {
+        let event = device.answer(effect, true, 0);
+        effects.extend(event.map(|event| flow.handle(event)).unwrap_or_default());
+    }
+}
+
+#[test]
+fn a_second_click_on_cast_does_nothing_and_the_receipt_is_shown() {
+    let mut device = Device::default();
+    let mut flow = at_the_choice(&mut device);
+    let proving = flow.handle(Event::Cast);
+    assert!(matches!(proving[..], [Effect::Prove(_)]));
+    for event in [Event::Cast, Event::Test, Event::Encrypt, Event::Back] {
+        assert!(flow.handle(event).is_empty());
+    }
+    let proved = device.answer(proving.into_iter().next().unwrap(), true, 0).unwrap();
+    settle(&mut flow, &mut device, proved);
+    assert!(matches!(flow.page(), Page::Receipt { casts_left: 2, .. }));
+    assert_eq!(device.log.len(), 1);
+    settle(&mut flow, &mut device, Event::VoteAgain);
+    let Page::Contest { voter, draft, .. } = flow.page() else { panic!("{:?}", flow.page()) };
+    assert_eq!(voter.ballots_cast, 1);
+    assert!(!draft.is_begun(), "the old choices are gone");
+}
+
+#[test]
+fn an_offline_board_is_asked_again_with_growing_waits_until_the_receipt_comes() {
+    let mut device = Device::default();
+    let mut flow = at_the_choice(&mut device);
+    let mut effect = flow.handle(Event::Cast).pop().unwrap();
+    let mut waits = vec![];
+    for _ in 0..20 {
+        let well = matches!(effect, Effect::Prove(_) | Effect::Wait { .. });
+        if let Effect::Wait { seconds, .. } = effect {
+            waits.push(seconds);
+        }
+        let event = device.answer(effect, well, 1).unwrap();
+        effect = flow.handle(event).pop().unwrap();
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300]);
+    assert!(matches!(effect, Effect::Wait { .. }));
+    // The voter does not want to wait: the same ballot goes out at once, and the timer is void.
+    let sending = flow.handle(Event::RetryNow).pop().unwrap();
+    let event = device.answer(effect, true, 0).unwrap();
+    assert!(flow.handle(event).is_empty());
+    let event = device.answer(sending, true, 0).unwrap();
+    settle(&mut flow, &mut device, event);
+    assert!(matches!(flow.page(), Page::Receipt { .. }));
+    assert_eq!((device.log.len(), device.chosen), (1, 0));
+}
+
+#[test]
+fn a_ballot_that_an_earlier_session_stored_goes_out_before_anything_else() {
+    let mut device = Device { ballot: Some(Ballot::Stored(9)), ..Device::default() };
+    let mut flow = Flow::new();
+    settle(&mut flow, &mut device, link());
+    flow.handle(Event::Continue);
+    let unlock = flow.handle(Event::EnterCode { text: good_code(), remember: false }).pop().unwrap();
+    let unlocked = device.answer(unlock, true, 0).unwrap();
+    let send = flow.handle(unlocked).pop().unwrap();
+    assert!(matches!(send, Effect::Send(_)));
+    assert!(matches!(flow.page(), Page::Casting { found: true, .. }));
+    let sent = device.answer(send, true, 0).unwrap();
+    flow.handle(sent);
+    assert!(matches!(flow.page(), Page::Receipt { .. }));
+}
+
+#[test]
+fn a_ballot_from_another_device_is_explained_and_the_answers_are_kept() {
+    let mut device = Device::default();
+    let mut flow = at_the_choice(&mut device);
+    let prove = flow.handle(Event::Cast).pop().unwrap();
+    let proved = device.answer(prove, true, 0).unwrap();
+    let send = flow.handle(proved).pop().unwrap();
+    let refused = device.answer(send, false, 2).unwrap();
+    flow.handle(refused);
+    assert!(
+        matches!(flow.page(), Page::Stopped { trouble, busy: false, .. } if trouble.kind == TroubleKind::VotedElsewhere)
+    );
+    settle(&mut flow, &mut device, Event::ReadWholeLog);
+    let Page::Review { drafts, .. } = flow.page() else { panic!("{:?}", flow.page()) };
+    assert!(drafts.iter().all(|draft| draft.is_marked(&Id::new("a").unwrap())));
+}
+
+#[test]
+fn an_election_that_is_over_can_be_looked_at_but_not_voted_in() {
+    let mut flow = Flow::new();
+    let effects = flow.handle(link());
+    let Effect::Open(job, ..) = effects[0] else { panic!("{effects:?}") };
+    flow.handle(Event::Opened(job, Ok(election(Phase::Closed))));
+    assert!(matches!(flow.page(), Page::Election { .. }));
+    flow.handle(Event::Continue);
+    assert!(matches!(flow.page(), Page::Stopped { trouble, .. } if trouble.kind == TroubleKind::Closed));
+}
+
+#[test]
+fn a_letter_with_another_fingerprint_ends_it() {
+    let mut flow = Flow::new();
+    let effects = flow.handle(link());
+    let Effect::Open(job, ..) = effects[0] else { panic!("{effects:?}") };
+    flow.handle(Event::Opened(job, Ok(election(Phase::Open))));
+    flow.handle(Event::CompareFingerprint("zebra".into()));
+    assert!(matches!(flow.page(), Page::Election { trouble: Some(t), .. } if t.kind == TroubleKind::NotAFingerprint));
+    flow.handle(Event::CompareFingerprint(Hash::ZERO.to_string()));
+    flow.handle(Event::Continue);
+    let Page::Election { trouble: Some(trouble), .. } = flow.page() else { panic!("{:?}", flow.page()) };
+    assert!(matches!(trouble.kind, TroubleKind::OtherElection { expected: Hash::ZERO, .. }));
+    let printed = Hash::of(b"manifest").to_string().to_uppercase();
+    let spaced: String =
+        printed.as_bytes().chunks(4).map(|four| format!("{} ", String::from_utf8_lossy(four))).collect();
+    flow.handle(Event::CompareFingerprint(spaced));
+    assert!(matches!(flow.page(), Page::Election { trouble: None, election } if election.compared == Compared::Letter));
+    flow.handle(Event::Continue);
+    assert!(matches!(flow.page(), Page::Credential { .. }));
+}
+
+#[test]
+fn texts_that_are_no_link_and_late_answers_change_nothing() {
+    let mut flow = Flow::new();
+    assert!(flow.handle(Event::Open("my holiday pictures".into())).is_empty());
+    assert!(matches!(flow.page(), Page::Open { trouble: Some(t), .. } if t.kind == TroubleKind::NotALink));
+    let first = flow.handle(link());
+    let Effect::Open(old, ..) = first[0] else { panic!("{first:?}") };
+    assert!(matches!(flow.handle(Event::Back)[..], [Effect::Lock]));
+    flow.handle(Event::Opened(old, Ok(election(Phase::Open))));
+    assert!(matches!(flow.page(), Page::Open { busy: None, .. }), "a slow board's answer comes too late");
+    flow.handle(Event::Opened(Job(99), Ok(election(Phase::Open))));
+    assert!(matches!(flow.page(), Page::Open { .. }));
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let mut device = Device::default();
+    let mut flow = Flow::new();
+    settle(&mut flow, &mut device, link());
+    flow.handle(Event::Continue);
+    let effects = flow.handle(Event::EnterCode { text: good_code(), remember: true });
+    let shown = format!("{effects:?}");
+    assert!(!shown.contains(good_code().as_str()), "{shown}");
+    let flow = at_the_choice(&mut Device::default());
+    let shown = format!("{flow:?}");
+    assert!(shown.contains("redacted") && !shown.contains("ChoiceAnswer"), "{shown}");
+    assert_eq!(format!("{:?}", Publishing::No), "No");
+}
