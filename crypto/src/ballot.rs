@@ -19,11 +19,13 @@ use crate::text::{crockford, grouped};
 mod context;
 mod opening;
 mod prepare;
+mod spoiled;
 mod verify;
 
 pub use context::BallotContext;
 pub use opening::{BallotOpening, OpeningError};
 pub use prepare::PreparedBallot;
+pub use spoiled::{OpenedBallot, SPOILED_BEYOND_CASTS, SpoiledError};
 
 /// Digits of the confirmation code that people read: 100 bits.
 pub const SHORT_CODE_DIGITS: usize = 20;

@@ -123,7 +123,18 @@ impl CredentialKey {
     /// The short name that letters and look-ups show.
     #[must_use]
     pub fn public_id(&self) -> String {
-        grouped(&crockford(&Hasher::new("credential-id").point(&self.0).finish().0, PUBLIC_ID_DIGITS))
+        grouped(&crockford(&self.id_hash().0, PUBLIC_ID_DIGITS))
+    }
+
+    /// The bits that [`CredentialKey::public_id`] shows.
+    #[must_use]
+    pub fn public_id_bits(&self) -> u64 {
+        let first = self.id_hash().0.first_chunk::<8>().copied().unwrap_or_default();
+        u64::from_be_bytes(first) >> (64 - 5 * PUBLIC_ID_DIGITS)
+    }
+
+    fn id_hash(&self) -> Hash {
+        Hasher::new("credential-id").point(&self.0).finish()
     }
 }
 

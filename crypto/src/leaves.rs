@@ -21,8 +21,8 @@ pub use decryption::{
 };
 pub use dispute::{Complaint, Exclusion, ExclusionReason, Restart};
 pub use part::{CHUNK_BYTES, MAX_MESSAGE_BYTES, Part, split};
-pub use roll::{Roll, RollEntry, RollPart};
-pub use voting::{Abandonment, BallotLeaf, Closing, Extension, Opening, TallyHead};
+pub use roll::{Reissue, Roll, RollEntry, RollPart};
+pub use voting::{Abandonment, BallotLeaf, Closing, Extension, Opening, SpoiledBallot, TallyHead};
 
 /// Declares a zero-sized tag that reads and writes one fixed string, the member `type`.
 macro_rules! tag {
@@ -73,8 +73,10 @@ tag!(RestartTag, "ceremony-restart/v1");
 tag!(DecryptionShareTag, "decryption-share/v1");
 tag!(RollPartTag, "roll-part/v1");
 tag!(RollTag, "roll/v1");
+tag!(ReissueTag, "reissue/v1");
 tag!(OpeningTag, "opening/v1");
 tag!(BallotTag, "ballot/v1");
+tag!(SpoiledBallotTag, "spoiled-ballot/v1");
 tag!(TallyHeadTag, "tally-head/v1");
 tag!(ExtensionTag, "extension/v1");
 tag!(ClosingTag, "closing/v1");
@@ -131,8 +133,10 @@ pub enum Leaf {
     Part(Part),
     RollPart(RollPart),
     Roll(Roll),
+    Reissue(Reissue),
     Opening(Opening),
     Ballot(Box<BallotLeaf>),
+    SpoiledBallot(Box<SpoiledBallot>),
     TallyHead(TallyHead),
     Extension(Extension),
     Closing(Closing),
@@ -179,12 +183,14 @@ impl Leaf {
                 Self::RollPart(part)
             }
             RollTag::NAME => Self::Roll(from_bytes(bytes)?),
+            ReissueTag::NAME => Self::Reissue(from_bytes(bytes)?),
             OpeningTag::NAME => Self::Opening(from_bytes(bytes)?),
             BallotTag::NAME => {
                 let ballot: BallotLeaf = from_bytes_sorted(bytes)?;
                 integers([ballot.counter])?;
                 Self::Ballot(Box::new(ballot))
             }
+            SpoiledBallotTag::NAME => Self::SpoiledBallot(Box::new(from_bytes(bytes)?)),
             TallyHeadTag::NAME => Self::TallyHead(from_bytes(bytes)?),
             ExtensionTag::NAME => Self::Extension(from_bytes(bytes)?),
             ClosingTag::NAME => Self::Closing(from_bytes(bytes)?),
@@ -215,8 +221,10 @@ impl Leaf {
             Self::Part(part) => &part.tag,
             Self::RollPart(_) => RollPartTag::NAME,
             Self::Roll(_) => RollTag::NAME,
+            Self::Reissue(_) => ReissueTag::NAME,
             Self::Opening(_) => OpeningTag::NAME,
             Self::Ballot(_) => BallotTag::NAME,
+            Self::SpoiledBallot(_) => SpoiledBallotTag::NAME,
             Self::TallyHead(_) => TallyHeadTag::NAME,
             Self::Extension(_) => ExtensionTag::NAME,
             Self::Closing(_) => ClosingTag::NAME,

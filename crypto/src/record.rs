@@ -71,8 +71,12 @@ pub struct Counts {
     pub ballots_cast: u64,
     /// Credentials that voted.
     pub ballots_counted: u64,
-    /// Credentials on the roll.
+    /// Spoiled ballots that voters published.
+    pub ballots_spoiled: u64,
+    /// Credentials on the roll; a re-issued one stands for the one that it replaced.
     pub credentials: u64,
+    /// Credentials that were replaced by others.
+    pub credentials_reissued: u64,
 }
 
 /// The state of an election after a prefix of its log.
@@ -160,7 +164,9 @@ impl RecordState {
             Leaf::Part(part) => self.apply_part(part)?,
             Leaf::RollPart(part) => self.apply_roll_part(part, bytes)?,
             Leaf::Roll(roll) => self.apply_roll(roll)?,
+            Leaf::Reissue(reissue) => self.apply_reissue(reissue)?,
             Leaf::Opening(opening) => self.apply_opening(opening)?,
+            Leaf::SpoiledBallot(spoiled) => self.apply_spoiled(spoiled)?,
             Leaf::TallyHead(head) => self.apply_tally_head(head)?,
             Leaf::Extension(extension) => self.apply_extension(extension)?,
             Leaf::Closing(closing) => {
@@ -225,7 +231,9 @@ impl RecordState {
         Counts {
             ballots_cast: self.ballots_cast,
             ballots_counted: self.tally.ballots(),
+            ballots_spoiled: self.roll.spoiled(),
             credentials: self.roll.len() as u64,
+            credentials_reissued: self.roll.reissued(),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::signature::{SignedEntry, SigningSecret, sign};
 use crate::{canonical, decryption};
 
 mod ceremony;
+mod voters;
 
 /// Anything that goes wrong in a sample election.
 pub type SampleError = Box<dyn std::error::Error + Send + Sync>;

@@ -23,10 +23,11 @@ const MEANINGS: &[(&str, &str)] = &[
     ("administrator", "number of the signing administrator, from 1"),
     ("attempt", "which attempt at the key ceremony, from 1"),
     ("ballots", "counted ballots so far: one a credential"),
-    ("bits", "B, the commitment to the ballot's bits"),
+    ("bits", "B, the commitment to the ballot's bits; of a spoiled ballot the bits themselves"),
     ("ceremony", "hash of the whole key ceremony"),
     ("chunk", "this part's bytes of the message"),
     ("closes_at_ms", "the new end of voting"),
+    ("code", "the confirmation code, all 256 bits"),
     ("commitments", "C, R·k points, key by key: here 5 keys with k = 2"),
     ("commits", "hash of all trustees' commits"),
     ("contests", "contest by contest, in manifest order"),
@@ -44,15 +45,18 @@ const MEANINGS: &[(&str, &str)] = &[
     ("hash", "of the trustee's coefficient commitments, or of the roll's parts"),
     ("head", "size and root of the log that ends with the closing entry"),
     ("message", "SHA-256 of the whole message"),
+    ("new", "the credential that stands in the place of the old one"),
+    ("old", "a credential of the roll that has not voted"),
     ("packages", "masked shares for each other trustee"),
     ("pad", "r·G"),
     ("part", "number of this part, from 0"),
     ("parts", "how many parts there are"),
     ("previous", "SHA-256 of the credential's previous ballot; zeros for none"),
-    ("proof", "of knowledge of the constant terms, or a share proof"),
+    ("proof", "of knowledge of the constant terms or of the credential's secret, or a share proof"),
     ("reason", "for everybody to read"),
     ("roll", "hash of the roll"),
     ("s", "announcement S"),
+    ("seed", "from which the nonces are expanded"),
     ("shared", "Z = d·E, which opens the package of the dealer"),
     ("shares", "x·P for each row"),
     ("signature", "the author's, over everything else and the fingerprint"),
@@ -91,6 +95,8 @@ fn shortened(value: &Value) -> Value {
 fn entries() -> Vec<Vec<u8>> {
     let rng = &mut StdRng::seed_from_u64(2_027);
     let mut election = SampleElection::open_with(3, rng).unwrap();
+    election.reissue(2, rng).unwrap();
+    election.publish_spoiled(0, &choose("chair", &["a"], false).unwrap(), rng).unwrap();
     for voter in 0..3 {
         election.cast(voter, &choose("chair", &["b"], false).unwrap(), rng).unwrap();
     }
@@ -160,7 +166,7 @@ fn page() -> String {
         }
         seen.push(name);
     }
-    assert_eq!(seen.len(), 20, "{seen:?}");
+    assert_eq!(seen.len(), 22, "{seen:?}");
     page
 }
 

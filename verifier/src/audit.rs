@@ -226,6 +226,9 @@ impl<'a> Audit<'a> {
                 self.refused.closed();
                 checks::tally::closing_head(self, index);
             }
+            Leaf::SpoiledBallot(spoiled) => {
+                self.codes.add(&veritally_crypto::ballot::ConfirmationCode(spoiled.code), index);
+            }
             Leaf::DecryptionShare(_) | Leaf::Part(_) => checks::decryption::evidence(self),
             _ => {}
         }

@@ -123,6 +123,10 @@ checks! {
         "Two ballots have the same confirmation code, so one voter's check shows another voter's ballot."
     Unexplained 29 "Nothing unexplained"
         "The record has something in it that no rule explains."
+    Reissues 30 "Re-issues"
+        "A voter's code was replaced against the rules: somebody may have voted in another's place."
+    SpoiledBallots 31 "Published spoiled ballots"
+        "A ballot that was published as a test is not one: a test was made up, or a ballot that was cast was opened."
     Disputes 32 "Complaints and restarts"
         "A complaint about a trustee does not prove what it claims, or trustees were left out of the key ceremony \
          against the rules."

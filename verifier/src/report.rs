@@ -62,8 +62,11 @@ pub struct Report {
     pub ballots_cast: u64,
     /// Credentials whose last ballot counts.
     pub ballots_counted: u64,
-    /// Published spoiled ballots. 0 as long as the log has no entry type for them (specs/encoding.md).
+    /// Spoiled ballots that their voters published.
     pub ballots_spoiled: u64,
+    /// Credentials that were replaced by re-issued ones.
+    #[serde(default)]
+    pub credentials_reissued: u64,
     /// Empty before decryption.
     pub contests: Vec<ContestReport>,
     /// The contests' counts by reporting cell; empty before decryption.
@@ -160,6 +163,7 @@ impl Report {
             ballots_cast: 0,
             ballots_counted: 0,
             ballots_spoiled: 0,
+            credentials_reissued: 0,
             contests: vec![],
             groups: vec![],
             checks: vec![],

@@ -70,6 +70,7 @@ fn the_json_report_has_the_documented_shape() {
         "ballots_cast",
         "ballots_counted",
         "ballots_spoiled",
+        "credentials_reissued",
         "contests",
         "groups",
         "checks",

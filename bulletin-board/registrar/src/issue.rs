@@ -4,6 +4,8 @@
 //! says nothing about the list. The roll is then replayed through [`RecordState`], as the board will: nothing is handed
 //! out that a log would refuse.
 
+use std::collections::HashSet;
+
 use rand::CryptoRng;
 use rayon::prelude::*;
 use veritally_crypto::canonical::{self, CanonicalError, MAX_LEAF_BYTES};
@@ -140,6 +142,13 @@ impl<'a> Registrar<'a> {
                 IssuedVoter { voter, code, credential }
             })
             .collect();
+        let mut voters = voters;
+        let draw = || {
+            let code = CredentialCode::random(rng);
+            let credential = code.credential(&fingerprint).public();
+            (code, credential)
+        };
+        redraw_clashes(&mut voters, CredentialKey::public_id_bits, draw);
         let leaves = self.roll(&voters, total_weight)?;
         self.check(&leaves)?;
         Ok(Issued { fingerprint, voters, leaves, total_weight })
@@ -178,6 +187,21 @@ impl<'a> Registrar<'a> {
     }
 }
 
+/// specs/protocol.md section 6: no two voters have the same public id. Who has the id of somebody before gets another
+/// code. Among a million voters this happens once in two thousand elections.
+fn redraw_clashes(
+    voters: &mut [IssuedVoter],
+    id: impl Fn(&CredentialKey) -> u64,
+    mut draw: impl FnMut() -> (CredentialCode, CredentialKey),
+) {
+    let mut ids = HashSet::with_capacity(voters.len());
+    for voter in voters {
+        while !ids.insert(id(&voter.credential)) {
+            (voter.code, voter.credential) = draw();
+        }
+    }
+}
+
 fn roll_entry(issued: &IssuedVoter) -> RollEntry {
     RollEntry {
         credential: issued.credential.0,
@@ -203,4 +227,46 @@ fn cut(entries: Vec<RollEntry>) -> Result<Vec<Vec<RollEntry>>, CanonicalError> {
         room = room.saturating_sub(bytes);
     }
     Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_drawn_again_until_all_public_ids_differ() {
+        let rng = &mut rand::rngs::StdRng::seed_from_u64(1);
+        let fingerprint = Hash::of(b"election");
+        let mut draw = || {
+            let code = CredentialCode::random(rng);
+            let credential = code.credential(&fingerprint).public();
+            (code, credential)
+        };
+        let voter = Voter {
+            id: "a".into(),
+            name: String::new(),
+            email: String::new(),
+            weight: 1,
+            style: veritally_crypto::id::Id::new("all").unwrap(),
+            group: veritally_crypto::id::Id::new("all").unwrap(),
+        };
+        let mut voters: Vec<_> = (0..60)
+            .map(|_| {
+                let (code, credential) = draw();
+                IssuedVoter { voter: voter.clone(), code, credential }
+            })
+            .collect();
+        // 64 ids for 60 voters: there are clashes.
+        let id = |credential: &CredentialKey| credential.public_id_bits() % 64;
+        let different = |voters: &[IssuedVoter]| voters.iter().map(|v| id(&v.credential)).collect::<HashSet<_>>().len();
+        assert!(different(&voters) < 60);
+        redraw_clashes(&mut voters, id, draw);
+        assert_eq!(different(&voters), 60);
+        let fits = |v: &IssuedVoter| v.code.credential(&fingerprint).public() == v.credential;
+        assert!(voters.iter().all(fits));
+    }
 }

@@ -34,7 +34,7 @@ fn the_board_takes_the_roll_and_every_code_is_on_it() {
         election.append(leaf.clone()).unwrap();
     }
     assert!(election.state.roll_hash().is_some());
-    assert_eq!(election.state.voters().len(), 1_000);
+    assert_eq!(election.state.voters().count(), 1_000);
     for one in &issued.voters {
         let credential = one.code.credential(&election.fingerprint()).public();
         assert_eq!(credential, one.credential);

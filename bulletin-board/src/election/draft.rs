@@ -156,6 +156,7 @@ impl Builder<'_> {
 /// When an official says that it made an entry.
 fn time_of(leaf: &Leaf) -> Option<u64> {
     match leaf {
+        Leaf::Reissue(entry) => Some(entry.time_ms),
         Leaf::Opening(entry) => Some(entry.time_ms),
         Leaf::Extension(entry) => Some(entry.time_ms),
         Leaf::Closing(entry) => Some(entry.time_ms),

@@ -92,12 +92,13 @@ pub fn resigned(leaf: Leaf) -> Option<Vec<u8>> {
         Leaf::DecryptionShare(e) => signed(e, trustee),
         Leaf::RollPart(e) => signed(e, registrar),
         Leaf::Roll(e) => signed(e, registrar),
+        Leaf::Reissue(e) => signed(e, registrar),
         Leaf::Opening(e) => signed(e, administrator),
         Leaf::Extension(e) => signed(e, administrator),
         Leaf::Closing(e) => signed(e, administrator),
         Leaf::Result(e) => signed(e, administrator),
         Leaf::Abandonment(e) => signed(e, administrator),
-        Leaf::Manifest(_) | Leaf::Ballot(_) | Leaf::TallyHead(_) => None,
+        Leaf::Manifest(_) | Leaf::Ballot(_) | Leaf::SpoiledBallot(_) | Leaf::TallyHead(_) => None,
     }
 }
 

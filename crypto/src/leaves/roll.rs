@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RollPartTag, RollTag, signed};
+use super::{ReissueTag, RollPartTag, RollTag, signed};
 use crate::group::EncodedPoint;
 use crate::hash::Hash;
 use crate::id::Id;
@@ -47,4 +47,18 @@ pub struct Roll {
     pub tag: RollTag,
 }
 
-signed!(RollPart, Roll);
+/// A new credential in the place of an old one that has not voted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Reissue {
+    pub new: EncodedPoint,
+    pub old: EncodedPoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    pub time_ms: u64,
+    #[serde(rename = "type")]
+    pub tag: ReissueTag,
+}
+
+signed!(RollPart, Roll, Reissue);

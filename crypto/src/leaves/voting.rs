@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AbandonmentTag, BallotTag, ClosingTag, ExtensionTag, OpeningTag, TallyHeadTag, signed};
+use super::{AbandonmentTag, BallotTag, ClosingTag, ExtensionTag, OpeningTag, SpoiledBallotTag, TallyHeadTag, signed};
 use crate::group::{EncodedPoint, EncodedScalar};
 use crate::hash::Hash;
 use crate::id::Id;
+use crate::knowledge::KnowledgeProof;
 use crate::signature::{Signature, SignedEntry};
 
 /// Voting begins.
@@ -49,6 +50,26 @@ pub struct BallotLeaf {
     pub z_2: EncodedScalar,
     pub z_3: EncodedScalar,
     pub z_4: EncodedScalar,
+}
+
+/// A spoiled ballot that its voter publishes: an opening, signed by the credential; specs/protocol.md section 4.5.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SpoiledBallot {
+    /// A `0` or `1` for each bit of the style.
+    pub bits: String,
+    /// The confirmation code, all 256 bits.
+    pub code: Hash,
+    pub counter: u64,
+    pub credential: EncodedPoint,
+    pub previous: Hash,
+    pub proof: KnowledgeProof,
+    /// 32 bytes from which the nonces are expanded; no hash, but written like one.
+    pub seed: Hash,
+    pub style: Id,
+    #[serde(rename = "type")]
+    pub tag: SpoiledBallotTag,
 }
 
 /// The board's commitment to the running tally.

@@ -1,10 +1,11 @@
 //! Ballots and tally heads: specs/protocol.md sections 4.2 and 4.4.
 
 use super::{Phase, RecordState, Rejection, VoterRecord};
-use crate::ballot::{EncryptedBallot, VerifiedBallot};
+use crate::ballot::{EncryptedBallot, OpenedBallot, SPOILED_BEYOND_CASTS, SpoiledError, VerifiedBallot};
+use crate::credential::CredentialKey;
 use crate::hash::Hash;
 use crate::id::LeafIndex;
-use crate::leaves::{TallyHead, TallyHeadTag};
+use crate::leaves::{SpoiledBallot, TallyHead, TallyHeadTag};
 use crate::log::merkle::leaf_hash;
 
 impl RecordState {
@@ -19,7 +20,10 @@ impl RecordState {
 
     fn check_turn(&self, ballot: &EncryptedBallot) -> Result<&VoterRecord, Rejection> {
         let leaf = ballot.leaf();
-        let voter = self.roll.voter(ballot.credential()).ok_or(Rejection::UnknownCredential)?;
+        let voter = self.roll.voter(ballot.credential()).ok_or_else(|| match self.roll.known(ballot.credential()) {
+            true => Rejection::ReplacedCredential,
+            false => Rejection::UnknownCredential,
+        })?;
         let expected = self.manifest.ballot_styles.get(voter.class.style);
         if let Some(expected) = expected.filter(|style| style.id != leaf.style) {
             return Err(Rejection::Style { found: leaf.style.clone(), expected: expected.id.clone() });
@@ -73,6 +77,39 @@ impl RecordState {
         self.ballots_cast += 1;
         self.tally_head_due = true;
         self.frontier.push(leaf_hash(ballot.ballot().bytes()));
+        Ok(())
+    }
+
+    /// Section 4.5: a spoiled ballot that would be admitted now.
+    fn check_spoiled(&self, spoiled: &SpoiledBallot) -> Result<OpenedBallot, Rejection> {
+        self.expect_phase("published spoiled ballot", &[Phase::Open])?;
+        let credential = CredentialKey(spoiled.credential);
+        let voter = self.roll.voter(credential).ok_or(SpoiledError::UnknownCredential)?;
+        let style = self.manifest.ballot_styles.get(voter.class.style);
+        if style.is_none_or(|style| style.id != spoiled.style) {
+            return Err(SpoiledError::Style.into());
+        }
+        if (spoiled.counter, spoiled.previous) != (voter.counter + 1, voter.last_hash) {
+            return Err(SpoiledError::Turn.into());
+        }
+        let limit = self.manifest.casts_per_credential + SPOILED_BEYOND_CASTS;
+        if self.roll.spoiled_by(credential) >= limit {
+            return Err(SpoiledError::Limit(limit).into());
+        }
+        let context = self.context.as_ref();
+        let context = context.ok_or(Rejection::Phase { entry: "published spoiled ballot", phase: self.phase })?;
+        let opened = context.open_spoiled(spoiled)?;
+        if self.pads.contains(&opened.pad.0) {
+            return Err(SpoiledError::RepeatedPad.into());
+        }
+        Ok(opened)
+    }
+
+    pub(super) fn apply_spoiled(&mut self, spoiled: &SpoiledBallot) -> Result<(), Rejection> {
+        let opened = self.check_spoiled(spoiled)?;
+        // ⚠ What was opened is not cast.
+        self.pads.insert(opened.pad.0);
+        self.roll.count_spoiled(CredentialKey(spoiled.credential));
         Ok(())
     }
 

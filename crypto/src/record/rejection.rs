@@ -1,7 +1,7 @@
 //! Why an entry may not enter a log. `code` is stable: it goes to clients, reports and statistics.
 
 use super::Phase;
-use crate::ballot::BallotError;
+use crate::ballot::{BallotError, SpoiledError};
 use crate::canonical::CanonicalError;
 use crate::ceremony::CeremonyError;
 use crate::hash::Hash;
@@ -43,12 +43,16 @@ pub enum Rejection {
     RollPart { part: u64, problem: &'static str },
     #[error("the roll's end: {0}")]
     Roll(&'static str),
+    #[error("the re-issue: {0}")]
+    Reissue(&'static str),
     #[error("the opening: {0}")]
     Opening(&'static str),
     #[error(transparent)]
     Ballot(#[from] BallotError),
     #[error("the ballot's credential is not on the roll: wrong code, or made for another election")]
     UnknownCredential,
+    #[error("the ballot's credential was replaced by a re-issued one: use the code of the new letter")]
+    ReplacedCredential,
     #[error("the ballot is of style {found}, the roll gives this credential style {expected}")]
     Style { found: Id, expected: Id },
     #[error(
@@ -63,6 +67,8 @@ pub enum Rejection {
     RepeatedPad,
     #[error("the superseded ballot's bytes are missing or not those of the log")]
     Superseded,
+    #[error("the published spoiled ballot: {0}")]
+    Spoiled(#[from] SpoiledError),
     #[error("the tally head: {0}")]
     TallyHead(&'static str),
     #[error("the extension: {0}")]
@@ -104,18 +110,21 @@ impl Rejection {
             Self::Restart(_) => "restart",
             Self::Part { .. } => "part",
             Self::RollPart { .. } | Self::Roll(_) => "roll",
+            Self::Reissue(_) => "reissue",
             Self::Opening(_) => "opening",
             Self::Ballot(BallotError::Canonical(CanonicalError::TooLong(_))) => "too-large",
             Self::Ballot(BallotError::Canonical(_) | BallotError::NotABallot) => "not-canonical",
             Self::Ballot(BallotError::Check(_)) => "ballot-proof",
             Self::Ballot(_) => "ballot-form",
             Self::UnknownCredential => "unknown-credential",
+            Self::ReplacedCredential => "replaced-credential",
             Self::Style { .. } => "ballot-style",
             Self::Counter { .. } => "ballot-counter",
             Self::Previous { .. } => "ballot-previous",
             Self::CastLimit(_) => "cast-limit",
             Self::RepeatedPad => "repeated-pad",
             Self::Superseded => "superseded",
+            Self::Spoiled(_) => "spoiled-ballot",
             Self::TallyHead(_) => "tally-head",
             Self::Extension(_) => "extension",
             Self::Closing(_) => "closing",

@@ -1,10 +1,12 @@
-//! The roll: who may vote, sorted, complete before the opening; specs/protocol.md section 6.
+//! The roll: who may vote, sorted, complete before the opening, and re-issues; specs/protocol.md section 6.
+
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Phase, RecordState, Rejection};
 use crate::credential::CredentialKey;
 use crate::hash::{Hash, Hasher};
 use crate::id::LeafIndex;
-use crate::leaves::{Roll, RollPart};
+use crate::leaves::{Reissue, Roll, RollPart};
 use crate::signature;
 use crate::tally::VoterClass;
 
@@ -26,8 +28,15 @@ pub struct VoterRecord {
 /// The roll so far.
 #[derive(Default)]
 pub(super) struct RollState {
-    /// Sorted by credential.
+    /// Sorted by credential. Those that were replaced stay, and can't be used.
     voters: Vec<VoterRecord>,
+    /// The re-issued credentials, replaced ones too.
+    reissued: BTreeMap<CredentialKey, VoterRecord>,
+    replaced: HashSet<CredentialKey>,
+    /// Of all credentials that ever were.
+    public_ids: HashSet<u64>,
+    /// Published spoiled ballots, for credentials that have any.
+    spoiled: BTreeMap<CredentialKey, u64>,
     part_hashes: Vec<Hash>,
     total_weight: u64,
     hash: Option<Hash>,
@@ -46,17 +55,49 @@ impl RollState {
         self.part_hashes.len() as u64
     }
 
+    /// Published spoiled ballots.
+    pub(super) fn spoiled(&self) -> u64 {
+        self.spoiled.values().sum()
+    }
+
+    pub(super) fn spoiled_by(&self, credential: CredentialKey) -> u64 {
+        self.spoiled.get(&credential).copied().unwrap_or(0)
+    }
+
+    pub(super) fn count_spoiled(&mut self, credential: CredentialKey) {
+        *self.spoiled.entry(credential).or_default() += 1;
+    }
+
+    /// Credentials that were replaced.
+    pub(super) fn reissued(&self) -> u64 {
+        self.replaced.len() as u64
+    }
+
     fn position(&self, credential: CredentialKey) -> Option<usize> {
         self.voters.binary_search_by(|voter| voter.credential.cmp(&credential)).ok()
     }
 
+    /// Whether this credential is on the roll or re-issued, replaced or not.
+    pub(super) fn known(&self, credential: CredentialKey) -> bool {
+        self.position(credential).is_some() || self.reissued.contains_key(&credential)
+    }
+
     pub(super) fn voter(&self, credential: CredentialKey) -> Option<&VoterRecord> {
-        self.voters.get(self.position(credential)?)
+        if self.replaced.contains(&credential) {
+            return None;
+        }
+        let of_roll = self.position(credential).and_then(|position| self.voters.get(position));
+        of_roll.or_else(|| self.reissued.get(&credential))
     }
 
     pub(super) fn voter_mut(&mut self, credential: CredentialKey) -> Option<&mut VoterRecord> {
-        let position = self.position(credential)?;
-        self.voters.get_mut(position)
+        if self.replaced.contains(&credential) {
+            return None;
+        }
+        match self.position(credential) {
+            Some(position) => self.voters.get_mut(position),
+            None => self.reissued.get_mut(&credential),
+        }
     }
 }
 
@@ -67,10 +108,17 @@ impl RecordState {
         self.roll.voter(credential)
     }
 
-    /// All voters, sorted by credential.
+    /// Everybody who may vote: those of the roll sorted by credential, then the re-issued ones in the place of the
+    /// replaced.
+    pub fn voters(&self) -> impl Iterator<Item = &VoterRecord> {
+        let all = self.roll.voters.iter().chain(self.roll.reissued.values());
+        all.filter(|voter| !self.roll.replaced.contains(&voter.credential))
+    }
+
+    /// Whether this credential was on the roll or re-issued, and another one stands in its place.
     #[must_use]
-    pub fn voters(&self) -> &[VoterRecord] {
-        &self.roll.voters
+    pub fn is_replaced(&self, credential: CredentialKey) -> bool {
+        self.roll.replaced.contains(&credential)
     }
 
     fn verify_registrar<E: signature::SignedEntry + Clone>(&self, entry: &E) -> Result<(), Rejection> {
@@ -91,6 +139,7 @@ impl RecordState {
         let mut last = self.roll.voters.last().map(|voter| voter.credential);
         let mut weight = self.roll.total_weight;
         let mut voters = Vec::with_capacity(part.entries.len());
+        let mut public_ids = HashSet::with_capacity(part.entries.len());
         for entry in &part.entries {
             let credential = CredentialKey(entry.credential);
             if last.is_some_and(|last| last >= credential) {
@@ -104,6 +153,11 @@ impl RecordState {
             if entry.weight == 0 || weight > self.manifest.max_total_weight {
                 return Err(refuse("weights are at least 1 and together at most the manifest's max_total_weight"));
             }
+            // ⚠ Two voters who are told the same id could be shown the same ballot.
+            let id = credential.public_id_bits();
+            if self.roll.public_ids.contains(&id) || !public_ids.insert(id) {
+                return Err(refuse("two credentials have the same public id: the registrar must draw again"));
+            }
             let class = VoterClass { group, style, weight: entry.weight };
             voters.push(VoterRecord { credential, class, counter: 0, last_hash: Hash::ZERO, last_index: 0 });
         }
@@ -111,6 +165,7 @@ impl RecordState {
             return Err(refuse("it is empty"));
         }
         self.roll.voters.append(&mut voters);
+        self.roll.public_ids.extend(public_ids);
         self.roll.total_weight = weight;
         self.roll.part_hashes.push(Hash::of(bytes));
         Ok(())
@@ -131,6 +186,37 @@ impl RecordState {
             return Err(Rejection::Roll("count, total weight or hash do not fit the parts that were logged"));
         }
         self.roll.hash = Some(hash);
+        Ok(())
+    }
+
+    pub(super) fn apply_reissue(&mut self, reissue: &Reissue) -> Result<(), Rejection> {
+        let refuse = Rejection::Reissue;
+        self.expect_phase("re-issue", &[Phase::Setup, Phase::Open])?;
+        self.verify_registrar(reissue)?;
+        if self.roll.hash.is_none() {
+            return Err(refuse("the roll is not complete"));
+        }
+        let (old, new) = (CredentialKey(reissue.old), CredentialKey(reissue.new));
+        if self.is_replaced(old) {
+            return Err(refuse("the old credential was replaced already"));
+        }
+        let voter = self.roll.voter(old).ok_or(refuse("the old credential is not on the roll"))?;
+        // ⚠ Else the registrar could vote in the place of somebody who has voted or tested.
+        if voter.counter > 0 || self.roll.spoiled_by(old) > 0 {
+            return Err(refuse("the old credential has a ballot or a published spoiled ballot"));
+        }
+        reissue.new.decode_non_identity().map_err(|_| refuse("the new credential is not a valid group element"))?;
+        if self.roll.known(new) {
+            return Err(refuse("the new credential is or was on the roll"));
+        }
+        let id = new.public_id_bits();
+        if self.roll.public_ids.contains(&id) {
+            return Err(refuse("the new credential's public id is another one's: draw again"));
+        }
+        let voter = VoterRecord { credential: new, ..voter.clone() };
+        self.roll.replaced.insert(old);
+        self.roll.public_ids.insert(id);
+        self.roll.reissued.insert(new, voter);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! - [`binding`]: what challenges, nonces and batch weights have to depend on.
 //! - [`rules`]: votes that break a rule, in every contest type and in random manifests.
 //! - [`contests`]: random contests and answers, and what they count in the clear.
+//! - [`voters`]: re-issued credentials and published spoiled ballots.
 //! - [`yardstick`]: the classic disjunctive proof per option; both proofs accept the same votes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -14,4 +15,5 @@ mod contests;
 mod prover;
 mod rules;
 mod traps;
+mod voters;
 mod yardstick;

@@ -416,6 +416,8 @@ class Judge(unittest.TestCase):
         self.assertEqual(end.fingerprint.hex(), case["fingerprint"])
         self.assertEqual(end.roll_hash.hex(), case["roll"])
         self.assertEqual((end.ballots_cast, end.tally.ballots), (case["ballots_cast"], case["ballots_counted"]))
+        besides = (end.ballots_spoiled, end.credentials_reissued)
+        self.assertEqual(besides, (case["ballots_spoiled"], case["credentials_reissued"]))
         self.assertEqual(end.tally.digest().hex(), case["tally"])
         head = {"root": end.closing_head["root"].hex(), "tree_size": end.closing_head["tree_size"]}
         self.assertEqual(head, case["closing_head"])

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from veritally import sample
 from veritally.encoding import canonical, labelled_hash, sha256, to_base64
-from veritally.group import G, IDENTITY
+from veritally.group import G, IDENTITY, Point
 from veritally.record import Record, Rejection
-from veritally.sample import CLOSES, OPENS, answer
+from veritally.sample import CLOSES, OPENS, answer, text
 
 
 class Faults:
@@ -72,13 +72,15 @@ def whole_record():
             "roll": record.roll_hash.hex(),
             "ballots_cast": record.ballots_cast,
             "ballots_counted": record.tally.ballots,
+            "ballots_spoiled": record.ballots_spoiled,
+            "credentials_reissued": record.credentials_reissued,
             "tally": record.tally.digest().hex(),
             "closing_head": {"root": head["root"].hex(), "tree_size": head["tree_size"]},
             "root": record.tree.root().hex(),
             "counts": result,
         }
     )
-    for section in (_setup, _rolls, _openings, _ballots, _closings, _agreements, _shares, _results, _everywhere):
+    for section in (_setup, _rolls, _reissues, _openings, _ballots, _spoiled, _closings, _agreements, _shares, _results, _everywhere):
         section(f, e)
     about = (
         "protocol.md section 2: `entries` are a whole record. After its first `after` entries all of a case's entries but the "
@@ -153,6 +155,95 @@ def _rolls(f, e):
     f.refused("a roll part after the roll", roll + 1, e.entries[second])
     f.refused("a second roll", roll + 1, e.entries[roll])
     f.refused("a roll part while open", f.at("ballot"), e.entries[second])
+
+
+# Two multiples of G with the same public id, found among 110 million.
+CLASH = (198_173_236, 176_978_888)
+
+
+def _reissues(f, e):
+    """After the roll of the sample stands a re-issue for voter 2."""
+    roll, done = f.at("roll"), f.at("reissue") + 1
+    ballot, closing = f.at("ballot"), f.at("closing")
+    key, new, other = e.credentials[1]["key"], e.draw.scalar() * G, e.draw.scalar() * G
+    replaced = Point.decode(base64.b64decode(f.value(done - 1)["old"]))
+
+    def case(name, after, old, new, *before):
+        f.refused(name, after, *before, e.reissue_entry(old, new))
+
+    f.admitted("a re-issue", done, e.reissue_entry(key, new), phase="setup")
+    f.admitted("a re-issue while open", ballot, e.reissue_entry(key, new), phase="open")
+    f.admitted("a re-issue of a re-issued credential", ballot, e.reissue_entry(key, new), e.reissue_entry(new, other), phase="open")
+    case("a re-issue before the roll", roll, key, new)
+    signed = e.signed({"new": text(new), "old": text(key), "time_ms": 1, "type": "reissue/v1"}, e.seeds["administrator"])
+    f.refused("a re-issue signed by an administrator", done, signed)
+    case("a re-issue for nobody", done, other, new)
+    case("a re-issue of a replaced credential", done, replaced, new)
+    case("a re-issue for one who has voted", ballot + 1, e.credentials[0]["key"], new)
+    case("a re-issue for one who has published a spoiled ballot", ballot, e.credentials[0]["key"], new)
+    case("a re-issue to the same credential", done, key, key)
+    case("a re-issue to another voter's credential", done, key, e.credentials[3]["key"])
+    case("a re-issue to a replaced credential", done, key, replaced)
+    case("a re-issue to a credential that was issued to another", ballot, e.credentials[3]["key"], new, e.reissue_entry(key, new))
+    case("a re-issue to the identity", done, key, IDENTITY)
+    f.refused("a re-issue to no point", done, e.by_registrar("reissue", new=to_base64(b"\xff" * 32), old=text(key), time_ms=1))
+    case("a re-issue after the closing", closing + 1, key, new)
+    one, two = (scalar * G for scalar in CLASH)
+    case("a re-issue to a credential with another's public id", done, e.credentials[3]["key"], two, e.reissue_entry(key, one))
+    lines = [{"credential": text(k), "group": "north", "style": "full", "weight": 1} for k in (one, two)]
+    lines.sort(key=lambda line: base64.b64decode(line["credential"]))
+    part = f.at("roll-part")
+    f.refused("two credentials with the same public id", part, e.by_registrar("roll-part", entries=lines, part=0))
+    halves = [e.by_registrar("roll-part", entries=[line], part=i) for i, line in enumerate(lines)]
+    f.refused("the same public id in two parts of the roll", part, *halves)
+    old = {**e.credentials[1], "style": "full"}
+    e.credentials.append(old)
+    late = e.ballot(len(e.credentials) - 1, {"chair": answer("bo"), "board": answer("dee")}, counter=1, previous=bytes(32))
+    f.refused("a ballot of a replaced credential", ballot, e.reissue_entry(key, new), late.entry_bytes())
+    e.credentials.pop()
+
+
+def _spoiled(f, e):
+    """Voter 0 publishes a spoiled ballot before its first one; voter 1 has cast one ballot at the end."""
+    first, closing, opening = f.at("ballot"), f.at("closing"), f.at("opening")
+    filled, zero = {"chair": answer("bo"), "board": answer("dee")}, bytes(32)
+
+    def made(voter=3, counter=1, previous=zero, **more):
+        return e.spoiled(voter, filled, counter=counter, previous=previous, **more)
+
+    f.admitted("a published spoiled ballot", first, made(), phase="open")
+    f.admitted("several of one credential", first, made(), made(), phase="open")
+    last = sha256(e.entries[first])
+    f.admitted("one for the credential's next ballot", first + 1, made(0, 2, last), phase="open")
+    f.refused("a spoiled ballot before the opening", opening, made())
+    f.refused("a spoiled ballot after the closing", closing + 1, made())
+    f.refused("a spoiled ballot twice", first + 1, e.entries[f.at("spoiled-ballot")])
+    again = made()
+    f.refused("the same spoiled ballot again", first, again, again)
+    f.refused("a spoiled ballot under a counter that was cast", first + 1, made(0, 1, zero))
+    f.refused("a spoiled ballot with another previous one", first + 1, made(0, 2, zero))
+    f.refused("a spoiled ballot signed by another voter", first, made(secret=e.credentials[1]["secret"]))
+    f.refused("a spoiled ballot with another code", first, made(code=zero))
+    f.refused("a spoiled ballot of another style", first, made(style="short"))
+    f.refused("a spoiled ballot that breaks a rule", first, made(bits=[1, 1, 0, 1, 0, 1, 0, 0]))
+    f.refused("a spoiled ballot with a bit too many", first, made(bits=[1, 0, 0, 1, 0, 1, 0, 0, 0]))
+    value = json.loads(made())
+    f.refused("a spoiled ballot with other digits", first, canonical({**value, "bits": value["bits"].replace("1", "2")}))
+    f.refused("a spoiled ballot with other selections", first, canonical({**value, "bits": "01010100"}))
+    f.refused("a spoiled ballot with another seed", first, canonical({**value, "seed": "00" * 32}))
+    f.refused("a spoiled ballot in another's name", first, canonical({**value, "credential": text(e.credentials[1]["key"])}))
+    f.refused("a spoiled ballot whose credential is no point", first, canonical({**value, "credential": to_base64(b"\xff" * 32)}))
+    stranger = dict(e.credentials[3], secret=5, key=5 * G)
+    e.credentials.append(stranger)
+    f.refused("a spoiled ballot by nobody on the roll", first, made(len(e.credentials) - 1))
+    e.credentials.pop()
+    reissue = e.reissue_entry(e.credentials[3]["key"], e.draw.scalar() * G)
+    f.refused("a spoiled ballot of a replaced credential", first, reissue, made())
+    beyond = [made() for _ in range(e.manifest.casts_per_credential + 11)]
+    f.refused("more spoiled ballots than allowed", first, *beyond)
+    seed = e.draw.bytes()
+    cast = e.ballot(3, filled, counter=1, previous=zero, seed=seed).entry_bytes()
+    f.refused("a ballot that was published as spoiled", first, made(seed=seed), cast)
 
 
 def _openings(f, e):

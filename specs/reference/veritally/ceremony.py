@@ -2,21 +2,9 @@
 
 from .encoding import labelled_hash
 from .group import G, Q, DecodeError, Point, combination, decode_scalar, encode_scalar, point_sum
+from .knowledge import holds as _holds
+from .knowledge import prove as _prove
 from .transcript import Transcript
-
-
-# --- Proofs of knowledge: announce v·G, c from the transcript, z = v + c·secret --------------------------------------
-
-
-def _prove(transcript, secret, v):
-    announced = v * G
-    c = transcript.append("v", announced).challenge("c")
-    return {"v": announced, "z": (v + c * secret) % Q}
-
-
-def _holds(transcript, public, proof):
-    c = transcript.append("v", proof["v"]).challenge("c")
-    return proof["z"] * G == proof["v"] + c * public
 
 
 def _possession(identity_key, encryption_key):

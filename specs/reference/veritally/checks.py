@@ -1,4 +1,4 @@
-"""verification.md: the numbered checks V1 … V29 and V32 of an exported record, and the report."""
+"""verification.md: the numbered checks V1 … V32 of an exported record, and the report."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ NAMES = (
     "Election keys", "Electoral roll", "Opening", "Extensions and abandonment", "Ballot form and style",
     "Voters on the roll", "Re-votes in order", "Number of casts", "No copied encryption", "Ballot proofs", "Running tally",
     "Closing", "Agreements", "Reporting cells", "Decryption shares", "Result", "Confirmation codes", "Nothing unexplained",
+    "Re-issues", "Published spoiled ballots", "Complaints and restarts",
 )  # fmt: skip
 CHECKS = {f"V{number}": name for number, name in enumerate(NAMES, 1)}
-CHECKS["V32"] = "Complaints and restarts"
 
 MAX_CULPRITS = 1_000
 MAX_ENTRIES = 2**28  # of a log that is looked at
@@ -51,6 +51,8 @@ class Refused:
     type: str | None  # None: could be anything
     credential: object = None
     trustee: object = None
+    old: object = None
+    new: object = None
 
 
 class Verification:
@@ -152,11 +154,11 @@ class Verification:
         match entry.type:
             case "ballot":
                 code = Ballot.from_entry(entry).confirmation_code(self.record.fingerprint)
-                first = self.codes.setdefault(code_words(code), index)
-                if first != index:
-                    self.fail("V28", index, f"its confirmation code is that of entry {first}")
+                self._unique_code(code, index)
                 if self.record.bad_proofs and self.record.bad_proofs[-1][0] == index:
                     self.fail("V21", index, f"ballot {code_words(code)}: {self.record.bad_proofs[-1][1]}")
+            case "spoiled-ballot":
+                self._unique_code(entry["code"], index)
             case "closing":
                 self.times["closed"] = entry["time_ms"]
                 self.closing_head_differs = bool(self.refused)
@@ -165,6 +167,11 @@ class Verification:
                     _, trustee, problem = self.record.bad_shares[-1]
                     note = f"Entry {index}: trustee {trustee} posted wrong shares, which are not used ({problem})."
                     self.findings["V26"].notes.append(note)
+
+    def _unique_code(self, code, index):
+        first = self.codes.setdefault(code_words(code), index)
+        if first != index:
+            self.fail("V28", index, f"its confirmation code is that of entry {first}")
 
     def _refuse(self, index, data, rejection):
         subject = _subject(index, data)
@@ -204,7 +211,10 @@ class Verification:
                 return bool(types & {*CEREMONY_TYPES, "ceremony-restart"})
             case "roll-missing":
                 return bool(types & {"roll", "roll-part"})
-            case "counter" | "previous":
+            case "unknown-credential":
+                wanted = subject.old or subject.credential
+                return any(r.new == wanted for r in self.refused if r.type == "reissue")
+            case "counter" | "previous" | "turn":
                 return any(r.type == "ballot" and r.credential == subject.credential for r in self.refused)
             case "tally-head-size" | "tally-head-ballots" | "tally-head-digest" | "tally-head-without-ballots":
                 return "ballot" in types
@@ -288,11 +298,14 @@ class Verification:
         for check in ("V11", "V12"):
             self.conclude(check, ceremony, not_yet="The key ceremony is not complete.")
         self._conclude_disputes()
-        self.conclude("V13", r.roll_hash is not None, not_yet="The roll is not complete.")
+        rolled = r.roll_hash is not None
+        self.conclude("V13", rolled, not_yet="The roll is not complete.")
+        reissued = f"{r.credentials_reissued} credentials were re-issued."
+        self.conclude("V30", rolled and self.complete, reissued, not_yet="The roll is not complete.")
         opened = r.opened_ms is not None
         self.conclude("V14", opened, not_yet="Voting has not begun.")
         self.conclude("V15", opened or r.phase == "abandoned", not_yet="Voting has not begun.")
-        for check in ("V16", "V17", "V18", "V19", "V20", "V21", "V22", "V28"):
+        for check in ("V16", "V17", "V18", "V19", "V20", "V21", "V22", "V28", "V31"):
             self.conclude(check, opened and self.complete, not_yet="Voting has not begun.")
         closed = r.closing_head is not None
         early = closed and self.times["closed"] < r.closes_at_ms
@@ -362,7 +375,8 @@ class Verification:
             "tree_size": self.checkpoint.size if self.checkpoint else 0,
             "ballots_cast": r.ballots_cast,
             "ballots_counted": r.tally.ballots if r.tally else 0,
-            "ballots_spoiled": 0,
+            "ballots_spoiled": r.ballots_spoiled,
+            "credentials_reissued": r.credentials_reissued,
             "contests": contests,
             "groups": groups,
             "checks": [self._line(check) for check in CHECKS],
@@ -450,8 +464,9 @@ CEREMONY_TYPES = {*CEREMONY, *(f"{kind}-part" for kind in CEREMONY)}
 
 # Refusals that may follow from an entry that can't be read.
 CONSEQUENCES = {
-    "wrong-phase", "attempt", "restart", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash", "roll-part-order", "roll-order", "roll-hash",
-    "roll-count", "roll-weight", "ceremony-incomplete", "roll-missing", "counter", "previous", "tally-head-size",
+    "wrong-phase", "attempt", "restart", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash",
+    "roll-part-order", "roll-order", "roll-hash", "roll-count", "roll-weight", "ceremony-incomplete", "roll-missing",
+    "unknown-credential", "counter", "previous", "turn", "tally-head-size",
     "tally-head-ballots", "tally-head-digest", "tally-head-without-ballots", "no-tally-head",
 }  # fmt: skip
 
@@ -463,4 +478,5 @@ def _subject(index, data):
         kind = value["type"].removesuffix("/v1")
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return Refused(index, None)
-    return Refused(index, kind, value.get("credential"), value.get("trustee"))
+    members = ("credential", "trustee", "old", "new")
+    return Refused(index, kind, *(value.get(name) for name in members))

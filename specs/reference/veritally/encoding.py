@@ -376,11 +376,16 @@ ENTRIES = {
     "roll/v1": members(
         count=integer(), hash=hex_hash, parts=integer(), signature=signature, total_weight=integer()
     ),
+    "reissue/v1": members(new=point, old=point, signature=signature, time_ms=integer()),
     "opening/v1": members(ceremony=hex_hash, roll=hex_hash, **BY_ADMINISTRATOR),
     "ballot/v1": members(
         a=point, bits=point, counter=integer(), credential=point, data=array(point), e_data=point, e_pad=point,
         f=array(scalar), pad=point, previous=hex_hash, s=point, style=identifier, t=point, v=point,
         z_1=scalar, z_2=scalar, z_3=scalar, z_4=scalar,
+    ),
+    "spoiled-ballot/v1": members(
+        bits=text, code=hex_hash, counter=integer(), credential=point, previous=hex_hash, proof=proof, seed=hex_hash,
+        style=identifier,
     ),
     "tally-head/v1": members(ballots=integer(), digest=hex_hash, time_ms=integer(), tree_size=integer()),
     "extension/v1": members(closes_at_ms=integer(), **BY_ADMINISTRATOR),

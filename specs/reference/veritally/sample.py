@@ -8,7 +8,7 @@ import copy
 import hashlib
 import json
 
-from . import ballots, ceremony, decryption, ed25519, log
+from . import ballots, ceremony, decryption, ed25519, log, spoiled
 from .encoding import CHUNK_BYTES, MAX_ENTRY_BYTES, canonical, labelled_hash, sha256, signed_bytes, to_base64
 from .group import G, Point, encode_scalar, wide_scalar
 from .record import Record
@@ -276,6 +276,17 @@ class Election:
         total = sum(line["weight"] for line in lines)
         return self.by_registrar("roll", count=len(lines), hash=h.hex(), parts=len(parts), total_weight=total)
 
+    def reissue(self, voter):
+        """Another code for this voter."""
+        v, code = self.credentials[voter], self.draw.bytes(16)
+        secret = ballots.credential_secret(self.fingerprint, code)
+        data = self.reissue_entry(v["key"], secret * G)
+        v.update(code=code, secret=secret, key=secret * G)
+        return self.append(data)
+
+    def reissue_entry(self, old, new):
+        return self.by_registrar("reissue", new=text(new), old=text(old), time_ms=OPENS)
+
     def open(self):
         members = {"ceremony": self.record.ceremony.hex(), "roll": self.record.roll_hash.hex()}
         self.append(self.by_administrator("opening", time_ms=OPENS, **members))
@@ -298,6 +309,16 @@ class Election:
         v = self.credentials[voter]
         v["counter"], v["last"] = v["counter"] + 1, sha256(data)
         return data
+
+    def spoiled(self, voter, answers, bits=None, **changed):
+        """The entry by which this credential publishes a spoiled ballot; `changed` members are signed as they are."""
+        v = self.credentials[voter]
+        context = self.record.contexts[v["style"]]
+        held = next(s["contests"] for s in self.manifest.ballot_styles if s["id"] == context.style)
+        bits = context.relation.encode([answers[c] for c in held]) if bits is None else bits
+        slot = [changed.pop(name, value) for name, value in (("counter", v["counter"] + 1), ("previous", v["last"]))]
+        seed, secret = changed.pop("seed", None) or self.draw.bytes(), changed.pop("secret", v["secret"])
+        return spoiled.publish(context, v["key"], *slot, bits, seed, secret, self.draw.scalar(), **changed)
 
     def tally_head(self, time_ms=OPENS + 1_000):
         t = self.record.tally
@@ -355,9 +376,17 @@ VOTES = [
 
 
 def sample_election():
-    """A finished election: two styles, two groups, weights, a re-vote, a group under the floor."""
-    e = Election().setup().hold_ceremony().enroll(VOTERS, per_part=6).open()
-    for voter, answers in VOTES:
+    """A finished election: two styles, two groups, weights, a re-vote, a group under the floor, two re-issued credentials,
+    two published spoiled ballots."""
+    e = Election().setup().hold_ceremony().enroll(VOTERS, per_part=6)
+    e.reissue(2)
+    e.open()
+    e.append(e.spoiled(0, VOTES[0][1]))
+    for voter, answers in VOTES[:5]:
+        e.cast(voter, answers)
+    e.reissue(9)
+    e.append(e.spoiled(9, {"board": answer(blank=True)}))
+    for voter, answers in VOTES[5:]:
         e.cast(voter, answers)
     e.tally_head()
     e.close()

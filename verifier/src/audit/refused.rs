@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use serde::Deserialize;
+use veritally_crypto::ballot::SpoiledError;
 use veritally_crypto::ceremony::CeremonyError;
 use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::group::EncodedPoint;
@@ -19,8 +20,13 @@ pub(crate) enum Subject {
     Restart,
     Part(TrusteeId),
     Roll,
+    Reissue {
+        old: CredentialKey,
+        new: CredentialKey,
+    },
     Opening,
     Ballot(CredentialKey),
+    Spoiled(CredentialKey),
     TallyHead,
     Closing,
     Agreement,
@@ -41,6 +47,10 @@ impl Subject {
             Leaf::Restart(_) => Self::Restart,
             Leaf::Part(part) => Self::Part(part.trustee),
             Leaf::RollPart(_) | Leaf::Roll(_) => Self::Roll,
+            Leaf::Reissue(reissue) => {
+                Self::Reissue { old: CredentialKey(reissue.old), new: CredentialKey(reissue.new) }
+            }
+            Leaf::SpoiledBallot(spoiled) => Self::Spoiled(CredentialKey(spoiled.credential)),
             Leaf::Opening(_) => Self::Opening,
             Leaf::Ballot(ballot) => Self::Ballot(CredentialKey(ballot.credential)),
             Leaf::TallyHead(_) => Self::TallyHead,
@@ -58,8 +68,13 @@ impl Subject {
             #[serde(rename = "type")]
             tag: String,
             credential: Option<EncodedPoint>,
+            old: Option<EncodedPoint>,
+            new: Option<EncodedPoint>,
         }
         let Ok(peek) = serde_json::from_slice::<Peek>(bytes) else { return Self::Unknown };
+        if let ("reissue/v1", Some(old), Some(new)) = (peek.tag.as_str(), peek.old, peek.new) {
+            return Self::Reissue { old: CredentialKey(old), new: CredentialKey(new) };
+        }
         match (peek.tag.as_str(), peek.credential) {
             ("ballot/v1", Some(credential)) => Self::Ballot(CredentialKey(credential)),
             ("tally-head/v1", _) => Self::TallyHead,
@@ -70,7 +85,7 @@ impl Subject {
             ("closing/v1", _) => Self::Closing,
             ("agreement/v1", _) => Self::Agreement,
             ("decryption-share/v1", _) => Self::Share,
-            ("manifest/v1" | "extension/v1" | "result/v1" | "abandonment/v1", _) => Self::Other,
+            ("manifest/v1" | "extension/v1" | "result/v1" | "abandonment/v1" | "spoiled-ballot/v1", _) => Self::Other,
             _ => Self::Unknown,
         }
     }
@@ -87,6 +102,8 @@ pub(crate) struct Refused {
     restart: bool,
     parts: BTreeSet<TrusteeId>,
     roll: bool,
+    /// New credentials of refused re-issues.
+    reissued: HashSet<CredentialKey>,
     opening: bool,
     ballots: HashSet<CredentialKey>,
     tally_head: bool,
@@ -109,6 +126,9 @@ impl Refused {
                 (self.ceremony, self.share) = (true, true);
             }
             Subject::Roll => self.roll = true,
+            Subject::Reissue { new, .. } => {
+                self.reissued.insert(new);
+            }
             Subject::Opening => self.opening = true,
             Subject::Ballot(credential) => {
                 self.ballots.insert(credential);
@@ -117,7 +137,7 @@ impl Refused {
             Subject::Closing => self.closing = true,
             Subject::Agreement => self.agreement = true,
             Subject::Share => self.share = true,
-            Subject::Other => {}
+            Subject::Spoiled(_) | Subject::Other => {}
             Subject::Unknown => self.unknown = true,
         }
     }
@@ -138,6 +158,12 @@ impl Refused {
     /// Where the state's entry number `of_state` stands in the log: the state counts only what it took.
     pub(crate) fn position(&self, of_state: LeafIndex) -> LeafIndex {
         of_state + self.taken_before.partition_point(|taken| *taken <= of_state) as u64
+    }
+
+    /// Whether a credential is missing because the re-issue that was to make it was refused.
+    fn never_made(&self, credential: CredentialKey, state: &RecordState) -> bool {
+        let missing = state.voter(credential).is_none() && !state.is_replaced(credential);
+        missing && (self.reissued.contains(&credential) || self.unknown)
     }
 
     /// Whether a refusal follows from an earlier one, rather than from the entry itself.
@@ -166,10 +192,23 @@ impl Refused {
                 let keys = state.ceremony().keys().is_none() && (self.ceremony || self.restart || unknown);
                 keys || state.roll_hash().is_none() && (self.roll || unknown)
             }
-            Rejection::Counter { .. } | Rejection::Previous { .. } => match subject {
-                Subject::Ballot(credential) => self.ballots.contains(&credential) || unknown,
+            Rejection::Reissue(_) => match subject {
+                Subject::Reissue { .. } if state.roll_hash().is_none() => self.roll || unknown,
+                Subject::Reissue { old, .. } => self.never_made(old, state),
                 _ => false,
             },
+            Rejection::UnknownCredential | Rejection::Spoiled(SpoiledError::UnknownCredential) => match subject {
+                Subject::Ballot(credential) | Subject::Spoiled(credential) => self.never_made(credential, state),
+                _ => false,
+            },
+            Rejection::Counter { .. } | Rejection::Previous { .. } | Rejection::Spoiled(SpoiledError::Turn) => {
+                match subject {
+                    Subject::Ballot(credential) | Subject::Spoiled(credential) => {
+                        self.ballots.contains(&credential) || unknown
+                    }
+                    _ => false,
+                }
+            }
             Rejection::TallyHead(_) => !self.ballots.is_empty() || unknown,
             Rejection::Closing(_) => state.tally_head_due() && (self.tally_head || unknown),
             Rejection::AgreementHead { .. } | Rejection::ShareHead { .. } => self.closing_head_differs,

@@ -12,6 +12,8 @@ pub(super) fn fill(report: &mut Report, state: &RecordState) {
     let counts = state.counts();
     report.ballots_cast = counts.ballots_cast;
     report.ballots_counted = counts.ballots_counted;
+    report.ballots_spoiled = counts.ballots_spoiled;
+    report.credentials_reissued = counts.credentials_reissued;
     let manifest = state.manifest();
     for (result, cells) in state.decrypted().unwrap_or_default().iter().zip(state.cells()) {
         let Some(contest) = manifest.contests.get(cells.contest) else { continue };

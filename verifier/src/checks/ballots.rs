@@ -1,4 +1,4 @@
-//! V16 to V21: every ballot, whether it counts in the end or not.
+//! V16 to V21 and V31: every ballot, whether it counts in the end or not, and those that were published as tests.
 
 use veritally_crypto::ballot::{BallotError, EncryptedBallot, VerifiedBallot};
 use veritally_crypto::id::LeafIndex;
@@ -74,7 +74,7 @@ fn code(audit: &Audit<'_>, ballot: &EncryptedBallot) -> String {
     audit.fingerprint.map(|fingerprint| ballot.confirmation_code(&fingerprint).to_string()).unwrap_or_default()
 }
 
-pub(crate) fn conclude(audit: &Audit<'_>) -> [(Check, Conclusion); 6] {
+pub(crate) fn conclude(audit: &Audit<'_>) -> [(Check, Conclusion); 7] {
     let opened = audit.state.as_ref().is_some_and(|state| state.ballot_context().is_some());
     let complete = opened && audit.complete();
     let counts = audit.state.as_ref().map(RecordState::counts).unwrap_or_default();
@@ -84,6 +84,10 @@ pub(crate) fn conclude(audit: &Audit<'_>) -> [(Check, Conclusion); 6] {
     let replaced = count(cast - counted, "ballot was", "ballots were");
     let voted = count(counted, "credential", "credentials");
     let proofs = count(audit.facts.proofs, "ballot", "ballots");
+    let spoiled = match counts.ballots_spoiled {
+        0 => "Nobody published a spoiled ballot.".into(),
+        some => format!("{} their code and were not cast.", count(some, "opened ballot gives", "opened ballots give")),
+    };
     let conclusion = |holds: String| audit.reached(complete, holds, "Voting has not begun.");
     [
         (Check::BallotForm, conclusion(format!("{ballots} of the style that the roll gives the voter."))),
@@ -91,6 +95,7 @@ pub(crate) fn conclude(audit: &Audit<'_>) -> [(Check, Conclusion); 6] {
         (Check::Revotes, conclusion(format!("{replaced} replaced by a later one of the same voter."))),
         (Check::CastLimit, conclusion(format!("Nobody cast more than {}.", count(limit, "ballot", "ballots")))),
         (Check::Copies, conclusion("No encryption occurs twice.".into())),
+        (Check::SpoiledBallots, conclusion(spoiled)),
         (Check::BallotProof, conclusion(format!("All five checks hold for {proofs}."))),
     ]
 }

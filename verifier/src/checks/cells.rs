@@ -52,7 +52,7 @@ fn expected(state: &RecordState) -> Vec<Option<Vec<Sketch>>> {
     let one_contest = |contest: usize| {
         let mut cells: Vec<Sketch> =
             (0..manifest.groups.len()).map(|g| Sketch { groups: g..g + 1, by_weight: BTreeMap::new() }).collect();
-        for voter in state.voters().iter().filter(|voter| voter.counter > 0) {
+        for voter in state.voters().filter(|voter| voter.counter > 0) {
             let style = manifest.styles().get(voter.class.style);
             if style.is_some_and(|style| style.contests.iter().any(|place| place.contest == contest))
                 && let Some(cell) = cells.get_mut(voter.class.group)

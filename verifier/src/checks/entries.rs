@@ -11,7 +11,7 @@ use crate::findings::Conclusion;
 use crate::words::count;
 
 /// All types of entries, as in specs/encoding.md; a test compares.
-pub(crate) const TYPES: [&str; 20] = [
+pub(crate) const TYPES: [&str; 22] = [
     "manifest/v1",
     "trustee-commit/v1",
     "trustee-reveal/v1",
@@ -24,8 +24,10 @@ pub(crate) const TYPES: [&str; 20] = [
     "<name>-part/v1",
     "roll-part/v1",
     "roll/v1",
+    "reissue/v1",
     "opening/v1",
     "ballot/v1",
+    "spoiled-ballot/v1",
     "tally-head/v1",
     "extension/v1",
     "closing/v1",

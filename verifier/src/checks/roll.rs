@@ -1,17 +1,27 @@
-//! V13: the electoral roll.
+//! V13 and V30: the electoral roll, and credentials that were re-issued.
+
+use veritally_crypto::record::RecordState;
 
 use super::Check;
 use crate::audit::Audit;
 use crate::findings::Conclusion;
 use crate::words::count;
 
-pub(crate) fn conclude(audit: &Audit<'_>) -> [(Check, Conclusion); 1] {
+pub(crate) fn conclude(audit: &Audit<'_>) -> [(Check, Conclusion); 2] {
     let complete = audit.state.as_ref().is_some_and(|state| state.roll_hash().is_some());
-    let voters = audit.state.as_ref().map(|state| state.voters()).unwrap_or_default();
-    let weight: u64 = voters.iter().map(|voter| voter.class.weight).sum();
+    let weight: u64 = audit.state.iter().flat_map(RecordState::voters).map(|voter| voter.class.weight).sum();
+    let counts = audit.state.as_ref().map(RecordState::counts).unwrap_or_default();
     let holds = format!(
         "{} with a total weight of {weight}, sorted, none twice, signed before voting began.",
-        count(voters.len() as u64, "credential", "credentials")
+        count(counts.credentials, "credential", "credentials")
     );
-    [(Check::Roll, audit.reached(complete, holds, "The roll is not complete."))]
+    let reissued = match counts.credentials_reissued {
+        0 => "No credential was re-issued.".into(),
+        some => {
+            let were = count(some, "credential was", "credentials were");
+            format!("{were} re-issued, one for one, to voters who had not voted. The registrar can say to whom.")
+        }
+    };
+    let reissues = audit.reached(complete && audit.complete(), reissued, "The roll is not complete.");
+    [(Check::Roll, audit.reached(complete, holds, "The roll is not complete.")), (Check::Reissues, reissues)]
 }

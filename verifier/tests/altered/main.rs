@@ -10,6 +10,7 @@ mod disputes;
 mod log;
 mod setup;
 mod tally;
+mod voters;
 
 use common::*;
 use veritally_crypto::ballot::EncryptedBallot;
