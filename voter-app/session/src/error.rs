@@ -73,6 +73,9 @@ pub enum SessionError {
         "this device made a ballot that its own check refuses ({0}). Nothing was sent: restart the device, or use another one"
     )]
     SelfCheck(BallotError),
+    /// The whole record could not be had or read.
+    #[error("the election's whole record can't be verified now: {0}")]
+    Download(String),
     /// The program is stopping.
     #[error("the computation was interrupted; try again")]
     Interrupted,

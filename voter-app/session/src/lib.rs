@@ -10,6 +10,7 @@
 //! - [`session`]: the states of a session, as types that consume themselves.
 //! - [`flow`]: a pure model of the pages that a voter goes through.
 //! - [`runner`]: does what the model asks for, off the caller's thread.
+//! - [`overview`]: a pure model of "my elections"; [`watch`]: checks receipts and log again, follows turnout, verifies results.
 //! - [`secrets`]: where a code is kept, if the voter asks for it.
 //! - [`store`]: what stays on the voter's device: encrypted ballots before they are sent, receipts, checkpoints.
 //! - [`receipts`]: checks stored receipts again.
@@ -28,6 +29,7 @@ pub mod error;
 mod evidence;
 pub mod flow;
 pub mod marks;
+pub mod overview;
 #[cfg(feature = "practice")]
 pub mod practice;
 pub mod receipts;
@@ -35,6 +37,7 @@ pub mod runner;
 pub mod secrets;
 pub mod session;
 pub mod store;
+pub mod watch;
 
 pub use election::{Depth, Election, OpenRequest, View};
 pub use error::SessionError;

@@ -96,6 +96,12 @@ impl Runner {
         (Self { device: Arc::new(Device::new(settings, sender)), handle, own: None }, receiver)
     }
 
+    /// The runtime, for [`crate::watch::Watcher::on`].
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Begins to carry out an effect and returns at once; the answer comes as an event.
     pub fn run(&self, effect: Effect) {
         match effect {

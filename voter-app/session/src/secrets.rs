@@ -4,6 +4,11 @@ use async_trait::async_trait;
 use veritally_crypto::credential::CredentialCode;
 use veritally_crypto::hash::Hash;
 
+#[cfg(feature = "secret-service")]
+mod desktop;
+#[cfg(feature = "secret-service")]
+pub use desktop::DesktopSecrets;
+
 /// Why a secret store could not be used. Never repeats a code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

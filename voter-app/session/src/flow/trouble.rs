@@ -168,6 +168,7 @@ impl From<&SessionError> for TroubleKind {
             E::Refused(problem) if problem.kind() == ProblemKind::VotingEnded => Self::Closed,
             E::Refused(problem) => Self::Refused { code: problem.code.clone() },
             E::StillPending => Self::Pending,
+            E::Download(_) => Self::Offline,
             E::State(_) => Self::LocalState,
             E::Interrupted => Self::Interrupted,
             E::OtherElection { expected, found } => Self::OtherElection { expected: *expected, found: *found },

@@ -54,6 +54,8 @@ pub struct Inner {
     pub lose_answers_after: Option<usize>,
     /// Receipts are for entry 1, whatever was sent.
     pub wrong_receipts: bool,
+    /// Ballots are "accepted" and never logged.
+    pub swallow: bool,
     /// Refuse ballots like this.
     pub refuse: Option<Problem>,
     /// Every ballot that arrived, repetitions included.
@@ -77,6 +79,7 @@ impl Board {
             replaced: HashMap::new(),
             lose_answers_after: None,
             wrong_receipts: false,
+            swallow: false,
             refuse: None,
             posted: vec![],
         };
@@ -195,6 +198,7 @@ impl Inner {
                 tile if tile.is_in(self.election.entries.len() as u64) => self.tile(tile),
                 _ => refuse(&not_found),
             },
+            Some(receipt) if receipt.starts_with("receipts/") => refuse(&Problem::new(ProblemKind::UnknownEntry, "")),
             _ => refuse(&not_found),
         }
     }
@@ -220,6 +224,9 @@ impl Inner {
         self.posted.push(body.to_vec());
         if let Some(problem) = &self.refuse {
             return refuse(problem);
+        }
+        if self.swallow {
+            return Some((202, "application/json", b"{}".to_vec()));
         }
         let known = self.election.entries.iter().position(|entry| entry == body);
         let index = match known {

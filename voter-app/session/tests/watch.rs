@@ -1,0 +1,124 @@
+//! "My elections": looked at again, alarms that stay, results verified on this device.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod board;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use board::Board;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedReceiver;
+use veritally_crypto::sample::choose;
+use veritally_session::flow::{Lie, TroubleKind};
+use veritally_session::overview::{Effect, Event, Overview, RECHECK_S, Verification};
+use veritally_session::session::Entered;
+use veritally_session::watch::{Place, Watcher};
+use veritally_session::{Depth, Election, StateDirectory};
+
+async fn cast(board: &Board, selections: &[&str]) {
+    let election = Arc::new(Election::open(&board.request(), Depth::Opening).await.unwrap());
+    let Entered::Ready(mut unlocked) = election.unlock(&board.code(0)).unwrap() else { panic!("nothing is stored") };
+    for selection in selections {
+        let rng = &mut rand::rng();
+        let filled = unlocked.fill(choose("chair", &[selection], false).unwrap()).unwrap();
+        unlocked = filled.prepare(rng).unwrap().cast(rng).unwrap().send().await.unwrap().again();
+    }
+}
+
+struct Person {
+    overview: Overview,
+    watcher: Watcher,
+    events: UnboundedReceiver<Event>,
+}
+
+impl Person {
+    fn new(board: &Board) -> Self {
+        let (watcher, events) = Watcher::on(Handle::current(), StateDirectory::new(board.state.path()));
+        Self { overview: Overview::new(), watcher, events }
+    }
+
+    fn does(&mut self, event: Event) {
+        for effect in self.overview.handle(event) {
+            self.watcher.run(effect);
+        }
+    }
+
+    async fn sees(&mut self, what: &str, is: impl Fn(&Overview) -> bool) {
+        let wait = async {
+            while !is(&self.overview) {
+                let event = self.events.recv().await.expect("the watcher lives");
+                self.does(event);
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(60), wait).await.is_err() {
+            panic!("waiting for {what}: {:?}", self.overview);
+        }
+    }
+
+    async fn looks_again(&mut self) {
+        self.does(Event::Refresh);
+        self.sees("a new look", |overview| !overview.is_busy()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_are_looked_at_again_and_the_last_ballot_is_found_in_the_result() {
+    let board = Board::open(2).await;
+    cast(&board, &["a", "b"]).await;
+    let mut person = Person::new(&board);
+    person.looks_again().await;
+    let watched = &person.overview.elections()[0];
+    assert_eq!(watched.card().name["en"], "Sample election");
+    let [first, second] = watched.ballots() else { panic!("{:?}", watched.ballots()) };
+    assert!(first.replaced && !second.replaced);
+    assert!(matches!((&first.place, &second.place), (Place::InTheBox(a), Place::InTheBox(b)) if a < b));
+    assert!(!watched.is_alarmed() && watched.trouble().is_none());
+    let fingerprint = watched.card().fingerprint;
+    let done = |overview: &Overview| matches!(overview.elections()[0].verification(), Verification::Done(_));
+    person.does(Event::Verify(fingerprint));
+    person.sees("a verified record", done).await;
+    assert!(!person.overview.elections()[0].is_counted(), "there is no result yet");
+    board.lock().election.finish(&mut rand::rng()).unwrap();
+    person.does(Event::Verify(fingerprint));
+    person.sees("the result", |overview| overview.elections()[0].is_counted()).await;
+    let Verification::Done(result) = person.overview.elections()[0].verification() else { unreachable!() };
+    assert_eq!(result.ballots.iter().map(|ballot| ballot.counted).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(result.report.contests[0].selections[1].count, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_that_drops_a_ballot_raises_an_alarm_that_stays() {
+    let board = Board::open(2).await;
+    let before = board.lock().election.entries.clone();
+    cast(&board, &["a"]).await;
+    let after = board.lock().election.entries.clone();
+    let mut person = Person::new(&board);
+    person.looks_again().await;
+    assert!(!person.overview.is_alarmed());
+    board.lock().election.entries = before;
+    person.looks_again().await;
+    let watched = &person.overview.elections()[0];
+    assert!(watched.is_alarmed());
+    assert!(matches!(&watched.alarm().unwrap().kind, TroubleKind::Caught(Lie::Fork { .. })));
+    assert!(watched.evidence().unwrap().join("evidence.json").is_file());
+    // The board shows the old log again: the alarm stays, in another session too.
+    board.lock().election.entries = after;
+    person.looks_again().await;
+    assert!(person.overview.is_alarmed() && person.overview.elections()[0].trouble().is_none());
+    let mut later = Person::new(&board);
+    later.looks_again().await;
+    assert!(later.overview.is_alarmed() && later.overview.elections()[0].alarm().is_none());
+}
+
+#[test]
+fn the_timer_looks_again_and_old_timers_are_void() {
+    let mut overview = Overview::new();
+    let [Effect::List(job)] = overview.handle(Event::Refresh)[..] else { panic!() };
+    let effects = overview.handle(Event::Listed(job, Ok(vec![])));
+    let [Effect::Wait { job: timer, seconds: RECHECK_S }] = effects[..] else { panic!("{effects:?}") };
+    assert!(overview.handle(Event::Listed(job, Ok(vec![]))).is_empty(), "the same answer twice");
+    let [Effect::List(again)] = overview.handle(Event::Refresh)[..] else { panic!() };
+    overview.handle(Event::Listed(again, Ok(vec![])));
+    assert!(overview.handle(Event::TimeIsUp(timer)).is_empty());
+}
