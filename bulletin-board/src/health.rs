@@ -61,12 +61,12 @@ impl ClockWatch {
         }
     }
 
-    /// Somebody says what time it is, give or take `tolerance_ms`.
-    pub fn told(&self, source: &str, their_ms: u64, tolerance_ms: u64) {
+    /// Somebody says what time it is.
+    pub fn told(&self, source: &str, their_ms: u64) {
         let ours_ms = self.clock.now_ms();
         let ahead = i64::try_from(i128::from(ours_ms) - i128::from(their_ms)).unwrap_or(i64::MAX);
         self.metrics.clock_ahead_ms.set(ahead);
-        let wrong = ours_ms.abs_diff(their_ms) > WARN_MS.max(tolerance_ms);
+        let wrong = ours_ms.abs_diff(their_ms) > WARN_MS;
         let warning = || {
             let side = if ahead < 0 { "behind" } else { "ahead of" };
             let seconds = ahead.unsigned_abs() / 1_000;
@@ -170,19 +170,19 @@ mod tests {
     fn a_clock_that_others_contradict_is_warned_of_until_they_agree() {
         let clock = Arc::new(Fixed(AtomicU64::new(1_000_000)));
         let watch = ClockWatch::new(clock.clone(), Arc::default());
-        watch.told("w.example", 1_000_000 - 29_000, 0);
+        watch.told("w.example", 1_000_000 - 29_000);
         watch.entry("village", 1_000_000 + 29_000);
         assert!(watch.warnings().is_empty());
-        watch.told("w.example", 1_000_000 + 61_000, 0);
+        watch.told("w.example", 1_000_000 + 61_000);
         assert!(watch.warnings()[0].contains("61 s behind w.example"), "{:?}", watch.warnings());
         assert_eq!(watch.metrics.clock_ahead_ms.get(), -61_000);
         watch.entry("village", 1_000_000 + 60_000);
         assert_eq!(watch.warnings().len(), 2);
         clock.0.store(1_000_000 + 61_000, Ordering::SeqCst);
-        watch.told("w.example", 1_000_000 + 61_000, 0);
+        watch.told("w.example", 1_000_000 + 61_000);
         watch.entry("village", 1_000_000 + 60_000);
         assert!(watch.warnings().is_empty());
-        watch.told("w.example", 0, 0);
+        watch.told("w.example", 0);
         assert!(watch.warnings()[0].contains("1061 s ahead of w.example"), "{:?}", watch.warnings());
     }
 

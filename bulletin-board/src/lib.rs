@@ -11,6 +11,7 @@
 //! - [`board`]: all elections; [`replay`]: from a stored log to its state.
 //! - [`http`]: routes, and the accept loop that they run in.
 //! - [`web`]: the pages.
+//! - [`witnesses`]: cosignatures of the log by others.
 //! - [`config`], [`serve`]: settings and start; [`metrics`], [`health`]: what operators see.
 //! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
 
@@ -29,3 +30,4 @@ pub mod replay;
 pub mod serve;
 pub mod store;
 pub mod web;
+pub mod witnesses;

@@ -10,7 +10,7 @@ use veritally_crypto::log::checkpoint::CheckpointError;
 use veritally_crypto::log::merkle::ProofError;
 use veritally_crypto::log::receipt::Receipt;
 use veritally_crypto::log::tiles::{self, TileError, TileKind, TilePath};
-use veritally_crypto::log::{InclusionProof, SignedCheckpoint};
+use veritally_crypto::log::{ConsistencyProof, InclusionProof, SignedCheckpoint};
 use veritally_crypto::manifest::LogIdentity;
 use veritally_crypto::text;
 
@@ -70,6 +70,22 @@ pub async fn receipt(
     let known: HashMap<u64, Hash> = needed.into_iter().zip(hashes).collect();
     let proof = InclusionProof::prove(index, size, &known)?;
     Ok(Receipt::new(index, proof, &checkpoint).to_string())
+}
+
+/// That the log of `new_size` entries begins with those of `old_size`.
+///
+/// # Errors
+/// [`ReadError`].
+pub async fn consistency(
+    store: &dyn Store,
+    election: &Id,
+    old_size: u64,
+    new_size: u64,
+) -> Result<ConsistencyProof, ReadError> {
+    let needed = ConsistencyProof::needed(old_size, new_size)?;
+    let hashes = store.hashes(election, needed.clone()).await?;
+    let known: HashMap<u64, Hash> = needed.into_iter().zip(hashes).collect();
+    Ok(ConsistencyProof::prove(old_size, new_size, &known)?)
 }
 
 /// What a code in a path can name.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use warp::reply::Response;
 
 use crate::board::{Board, BoardError};
 use crate::clock::SystemClock;
-use crate::config::{ConfigError, Settings, networks};
+use crate::config::{ConfigError, Settings, Time, WitnessAddress, networks};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::election::{Environment, Limits};
 use crate::health::{self, ClockWatch};
@@ -23,6 +24,7 @@ use crate::http::{Context, Outside, private_routes, routes};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
+use crate::witnesses::{self, WitnessError, Witnessing};
 
 /// Where to listen unless somebody says otherwise.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8_480);
@@ -46,6 +48,10 @@ pub struct Options {
     pub tls: Option<TlsFiles>,
     /// Proxies that are believed.
     pub forwarders: Forwarders,
+    /// Where witnesses are.
+    pub witnesses: Vec<WitnessAddress>,
+    /// Shortest time between two checkpoints for witnesses.
+    pub witness_interval: Duration,
     /// Bounds of the elections.
     pub limits: Limits,
     /// Bounds of the server.
@@ -68,6 +74,8 @@ impl Options {
             ready_file: settings.ready_file.clone(),
             tls: settings.tls()?,
             forwarders: Forwarders::new(networks(settings.trusted_proxies.as_deref().unwrap_or_default())),
+            witnesses: settings.witnesses.clone().unwrap_or_default(),
+            witness_interval: settings.witness_interval.map_or(witnesses::INTERVAL, |Time(time)| time),
             limits: Limits::default(),
             server_limits: settings.server_limits(),
             address_limits: settings.address_limits(),
@@ -93,6 +101,9 @@ pub enum ServeError {
     /// The elections.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// The client for witnesses.
+    #[error(transparent)]
+    Witnesses(#[from] WitnessError),
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -139,12 +150,14 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     metrics.watch(&board);
     let watch = Arc::new(ClockWatch::new(clock, Arc::clone(&metrics)));
     health::compare_with_logs(&board, &watch).await;
+    let (clock, counted) = (Arc::clone(&watch), Arc::clone(&metrics));
+    let witnesses = Arc::new(Witnessing::new(&options.witnesses, options.witness_interval, clock, counted)?);
     let (down, going_down) = watch::channel(false);
     let context = Context {
         board: Arc::clone(&board),
         operator_token: Arc::clone(&data.operator_token),
         shutdown: going_down.clone(),
-        outside: Outside { clock: Arc::clone(&watch) },
+        outside: Outside { clock: Arc::clone(&watch), witnesses: Arc::clone(&witnesses) },
     };
     let (reload, reloads) = watch::channel(0);
     let tls = options.tls.map(|files| Tls::start(files, reloads)).transpose()?;
@@ -161,6 +174,7 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
         ready.write(path)?;
     }
     tokio::spawn(async move { watch.run().await });
+    tokio::spawn(witnesses.run(Arc::clone(&board), going_down.clone()));
     tokio::spawn(signals.watch(down, reload));
     let edge = Edge {
         forwarders: options.forwarders,

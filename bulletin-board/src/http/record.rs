@@ -53,13 +53,13 @@ async fn status(election: Found) -> Answer {
 }
 
 async fn checkpoint(election: Found, outside: &Outside, conditions: &Conditions) -> Answer {
-    let text = outside.checkpoint(&*election?).await;
+    let text = outside.witnesses.checkpoint(&*election?).await;
     let file = File::changing(&Hash::of(text.as_bytes()).to_string());
     Ok(file.known(conditions).unwrap_or_else(|| file.reply(text.into(), conditions)))
 }
 
 async fn witnesses(election: Found, outside: &Outside) -> Answer {
-    reply::json(StatusCode::OK, &outside.witnesses(&*election?))
+    reply::json(StatusCode::OK, &outside.witnesses.status(&*election?))
 }
 
 async fn manifest(election: Found, conditions: &Conditions) -> Answer {

@@ -163,7 +163,7 @@ impl TestBoard {
             board: Arc::clone(&board),
             operator_token: Arc::new(TOKEN.to_owned().into()),
             shutdown: going_down.clone(),
-            outside: Outside::default(),
+            outside: Outside::nobody().unwrap(),
         };
         let server = tokio::spawn(serve(listener, Plain, routes(&context), setup.server, going_down));
         let client = Client::new(&format!("http://{address}")).unwrap().with_patience(Duration::ZERO);
@@ -186,10 +186,21 @@ pub struct Running {
 
 /// The manifest of the sample, made for this board; nothing is sent.
 pub fn sample_for(info: &BoardInfo, now_ms: u64, seed: u64) -> SampleElection {
+    sample_with(info, now_ms, seed, |_| {})
+}
+
+/// The same with a change of the manifest.
+pub fn sample_with(
+    info: &BoardInfo,
+    now_ms: u64,
+    seed: u64,
+    change: impl FnOnce(&mut veritally_crypto::manifest::Manifest),
+) -> SampleElection {
     let mut rng = StdRng::seed_from_u64(seed);
     let edit = |manifest: &mut veritally_crypto::manifest::Manifest| {
         manifest.log = LogIdentity { key: info.log_key, origin: info.origin(&manifest.election) };
         manifest.schedule = Schedule { opens_at_ms: now_ms - 1_000, closes_at_ms: now_ms + 3_600_000 };
+        change(manifest);
     };
     let mut sample = SampleElection::start((2, 3), edit, &mut rng).unwrap();
     sample.time_ms = now_ms;

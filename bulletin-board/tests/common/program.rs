@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use veritally_board_api::Client;
 use veritally_board_api::files::Ready;
 
-use crate::common::{NAME, Running, now_ms, sample_for};
+use crate::common::{NAME, Running, now_ms, sample_with};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_veritally-board");
 
@@ -103,8 +103,18 @@ impl Program {
 
     /// An open election of the sample, with so many voters.
     pub async fn election(&self, client: &Client, voters: usize) -> Running {
+        self.election_with(client, voters, |_| {}).await
+    }
+
+    /// The same with a change of the manifest.
+    pub async fn election_with(
+        &self,
+        client: &Client,
+        voters: usize,
+        change: impl FnOnce(&mut veritally_crypto::manifest::Manifest),
+    ) -> Running {
         let token = std::fs::read_to_string(self.data.join("operator.token")).unwrap();
-        let mut sample = sample_for(&client.board_info().await.unwrap(), now_ms(), 1);
+        let mut sample = sample_with(&client.board_info().await.unwrap(), now_ms(), 1, change);
         let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(2);
         client.create_election(sample.entries[0].clone(), &token).await.unwrap();
         sample.ceremony(&mut rng).unwrap();
