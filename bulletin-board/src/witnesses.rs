@@ -317,14 +317,26 @@ impl Witnessing {
         self.elections.lock().unwrap_or_else(PoisonError::into_inner).get(election.id()).cloned()
     }
 
+    /// The same, awaited for an election that is new and names witnesses.
+    async fn found(&self, election: &Election, deadline: Instant) -> Option<Arc<Witnessed>> {
+        loop {
+            let found = self.of(election);
+            let hopeless = election.manifest().witnesses.is_empty() || self.addresses.is_empty();
+            if found.is_some() || hopeless || Instant::now() >= deadline {
+                return found;
+            }
+            tokio::time::sleep(LOOK_INTERVAL / 10).await;
+        }
+    }
+
     /// The checkpoint to publish: of at least the log's size at the time of asking, cosigned by a quorum where that can be
     /// had within [`PATIENCE`], else with what cosignatures there are.
     pub async fn checkpoint(&self, election: &Election) -> String {
         let snapshot = election.snapshot();
-        let Some(witnessed) = self.of(election) else { return snapshot.checkpoint.to_string() };
+        let deadline = Instant::now() + PATIENCE;
+        let Some(witnessed) = self.found(election, deadline).await else { return snapshot.checkpoint.to_string() };
         let size = snapshot.head.tree_size;
         let mut changed = witnessed.changed.subscribe();
-        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(text) = witnessed.with(|state| state.publish(size, &snapshot.checkpoint)) {
                 return text;
