@@ -292,3 +292,48 @@ async fn a_board_that_ends_finishes_what_it_accepted() {
     assert!(cast as usize >= acknowledged.len(), "{cast} of {} acknowledged", acknowledged.len());
     assert!(board.terminate());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_served_as_static_files_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let board = Program::start(directory.path(), &[]);
+    let mut running = board.election(&board.client(), 3).await;
+    let (http, base) = (http_from("127.0.0.1"), format!("{}/e/sample", board.url));
+    let whole = async |path: &str| http.get(format!("{base}/{path}")).send().await.unwrap();
+    for (path, cache) in [
+        ("checkpoint", "no-cache"),
+        ("manifest", "public, max-age=31536000, immutable"),
+        ("tile/0/000.p/5", "public, max-age=31536000, immutable"),
+        ("tile/entries/000.p/5", "public, max-age=31536000, immutable"),
+    ] {
+        let answer = whole(path).await;
+        let headers = answer.headers().clone();
+        assert_eq!(
+            (&headers["cache-control"], &headers["accept-ranges"]),
+            (&cache.parse().unwrap(), &"bytes".parse().unwrap())
+        );
+        let (tag, body) = (headers["etag"].clone(), answer.bytes().await.unwrap());
+        let head = http.head(format!("{base}/{path}")).send().await.unwrap();
+        assert_eq!((&head.headers()["etag"], &head.headers()["content-length"]), (&tag, &headers["content-length"]));
+        assert!(head.bytes().await.unwrap().is_empty());
+        let get = |name: &str, value: &str| http.get(format!("{base}/{path}")).header(name, value);
+        let known = get("if-none-match", tag.to_str().unwrap()).send().await.unwrap();
+        assert_eq!((known.status(), &known.headers()["etag"]), (StatusCode::NOT_MODIFIED, &tag));
+        let part = get("range", "bytes=4-9").send().await.unwrap();
+        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+        assert_eq!(part.headers()["content-range"], format!("bytes 4-9/{}", body.len()));
+        assert_eq!(part.bytes().await.unwrap(), body.slice(4..10));
+        let old = get("range", "bytes=4-9").header("if-range", "\"old\"").send().await.unwrap();
+        assert_eq!((old.status(), old.bytes().await.unwrap()), (StatusCode::OK, body));
+        let beyond = get("range", "bytes=9999999-").send().await.unwrap();
+        assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+        assert_eq!(beyond.json::<Problem>().await.unwrap().kind(), ProblemKind::RangeNotSatisfiable);
+    }
+    // A changed checkpoint has another tag; a tile that is not complete is not there.
+    let before = whole("checkpoint").await.headers()["etag"].clone();
+    let ballot = running.ballot(0, "a");
+    receipt(running.board.submit_ballot(ballot.bytes().to_vec()).await.unwrap());
+    assert_ne!(whole("checkpoint").await.headers()["etag"], before);
+    assert_eq!(whole("tile/0/000").await.status(), StatusCode::NOT_FOUND);
+    assert!(board.terminate());
+}

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 const MAX_HOPS: usize = 16;
 
 /// The name of the header in which proxies tell for whom they ask.
-const FORWARDED_FOR: &str = "x-forwarded-for";
+pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Who sent a request, as an extension of it: the peer, or who a trusted proxy says is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -20,7 +21,7 @@ use veritally_board_api::{Problem, ProblemKind};
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::address::{AddressBook, AddressLimits, ClientAddress, Connected, Forwarders};
+use super::address::{AddressBook, AddressLimits, ClientAddress, Connected, FORWARDED_FOR, Forwarders};
 use super::reply;
 use crate::metrics::Metrics;
 
@@ -161,6 +162,8 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
 }
 
 struct Server<H> {
+    /// Whether a proxy that nobody configured was told of.
+    stranger_told: AtomicBool,
     http: hyper::server::conn::http1::Builder,
     handshake: H,
     routes: BoxedFilter<(Response,)>,
@@ -175,7 +178,7 @@ impl<H: Handshake> Server<H> {
             .max_header_size(edge.limits.header_bytes)
             .max_headers(MAX_HEADERS)
             .half_close(false);
-        Self { http, handshake, routes, edge }
+        Self { stranger_told: AtomicBool::new(false), http, handshake, routes, edge }
     }
 
     fn forget(&self) {
@@ -208,6 +211,9 @@ impl<H: Handshake> Server<H> {
         let start = Instant::now();
         let (method, route) = (request.method().clone(), Route::of(request.uri().path()));
         let client = self.edge.forwarders.client(peer, request.headers());
+        if peer.to_canonical().is_loopback() && client.0 == peer.to_canonical() {
+            self.tell_of_proxy(request.headers());
+        }
         let response = match self.limited(client, &method) {
             Some(refused) => refused,
             None => {
@@ -220,6 +226,13 @@ impl<H: Handshake> Server<H> {
         // What was asked and how it went: enough to operate a board, and nothing of who asked, or for which ballot.
         tracing::debug!(%method, route, status, "answered");
         Ok(response)
+    }
+
+    /// All clients of a proxy on this machine would pass for this machine itself.
+    fn tell_of_proxy(&self, headers: &http::HeaderMap) {
+        if headers.contains_key(FORWARDED_FOR) && !self.stranger_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("a proxy on this machine forwards requests, but trusted_proxies does not name it");
+        }
     }
 
     fn limited(&self, client: ClientAddress, method: &http::Method) -> Option<Response> {
