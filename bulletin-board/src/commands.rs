@@ -10,6 +10,7 @@ use veritally_board::data_dir::{DataDir, read_token};
 use veritally_board::folder::{Folder, Source};
 use veritally_board::serve;
 use veritally_board::store::sqlite::SqliteStore;
+use veritally_board::witnesses::kept;
 use veritally_board_api::files::write_atomic;
 use veritally_board_api::{Client, Link, key_file};
 use veritally_crypto::manifest::text;
@@ -90,7 +91,12 @@ async fn export(args: Export) -> Result<()> {
     let checkpoint = match (&args.data, &args.link, &args.election) {
         (Some(data), None, Some(election)) => {
             let store = SqliteStore::open(&DataDir::database(data)?)?;
-            folder.export(&Source::Store(&store, election), &progress).await?
+            let exported = folder.export(&Source::Store(&store, election), &progress).await?;
+            // Where witnesses are asked at all.
+            if let Ok(kept) = std::fs::read_to_string(kept(data, election)) {
+                folder.cosign(&exported, &kept)?;
+            }
+            exported
         }
         (None, Some(url), Some(election)) => {
             let election = Client::new(url)?.election(election.clone());

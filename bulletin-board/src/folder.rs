@@ -143,6 +143,24 @@ impl Folder {
         Ok(checkpoint)
     }
 
+    /// Adds the cosignatures of a kept checkpoint to an exported one, if they are of the same log. Whether they hold is for
+    /// who reads them.
+    ///
+    /// # Errors
+    /// [`FolderError::File`].
+    pub fn cosign(&self, exported: &SignedCheckpoint, kept: &str) -> Result<bool, FolderError> {
+        let kept = veritally_crypto::log::note::Note::parse(kept).map_err(CheckpointError::from)?;
+        let mut note = exported.note().clone();
+        if kept.text() != note.text() {
+            return Ok(false);
+        }
+        for line in kept.signatures() {
+            note.add(line.clone()).map_err(CheckpointError::from)?;
+        }
+        self.write("checkpoint", note.to_string().as_bytes())?;
+        Ok(true)
+    }
+
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
         let path = self.0.join(path);
         let parent = path.parent().unwrap_or(Path::new("."));

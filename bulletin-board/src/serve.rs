@@ -151,7 +151,8 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let watch = Arc::new(ClockWatch::new(clock, Arc::clone(&metrics)));
     health::compare_with_logs(&board, &watch).await;
     let (clock, counted) = (Arc::clone(&watch), Arc::clone(&metrics));
-    let witnesses = Arc::new(Witnessing::new(&options.witnesses, options.witness_interval, clock, counted)?);
+    let witnesses = Witnessing::new(&options.witnesses, options.witness_interval, clock, counted)?;
+    let witnesses = Arc::new(witnesses.keeping_in(&options.data));
     let (down, going_down) = watch::channel(false);
     let context = Context {
         board: Arc::clone(&board),

@@ -6,6 +6,7 @@
 //! cosignatures of a quorum meet on one checkpoint even while the log grows.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
 use veritally_board_api::answers::{WitnessState, Witnesses};
+use veritally_board_api::files::write_atomic;
 use veritally_crypto::id::Id;
 use veritally_crypto::log::cosignature::WitnessVerifier;
 use veritally_crypto::log::note::Note;
@@ -137,7 +139,8 @@ impl State {
         waiting.map(|m| m.not_before).min()
     }
 
-    fn cosigned(&mut self, member: usize, cosigned: &Cosigned) {
+    /// Notes a cosignature; gives the checkpoint if a quorum cosigned it.
+    fn cosigned(&mut self, member: usize, cosigned: &Cosigned) -> Option<Arc<str>> {
         if let Some(member) = self.members.get_mut(member) {
             member.busy = false;
             member.size = cosigned.size;
@@ -145,13 +148,14 @@ impl State {
             member.problem = None;
             member.failures = 0;
         }
-        if let Some((target, note)) = &mut self.target
-            && target.size == cosigned.size
-            && note.add(cosigned.line.clone()).is_ok()
-            && cosignatures(note, &self.members) >= self.quorum
-        {
-            self.witnessed = Some(Target { size: target.size, text: note.to_string().into() });
+        let (target, note) = self.target.as_mut().filter(|(target, _)| target.size == cosigned.size)?;
+        note.add(cosigned.line.clone()).ok()?;
+        if cosignatures(note, &self.members) < self.quorum {
+            return None;
         }
+        let text: Arc<str> = note.to_string().into();
+        self.witnessed = Some(Target { size: target.size, text: Arc::clone(&text) });
+        Some(text)
     }
 
     fn failed(&mut self, member: usize, failure: &Failure, now: Instant) {
@@ -196,6 +200,14 @@ pub struct Witnessing {
     clock: Arc<ClockWatch>,
     metrics: Arc<Metrics>,
     elections: Mutex<BTreeMap<Id, Arc<Witnessed>>>,
+    /// Where cosigned checkpoints are kept.
+    folder: Option<PathBuf>,
+}
+
+/// Where a board keeps the newest checkpoint of an election that a quorum cosigned: for exports without the server.
+#[must_use]
+pub fn kept(data: &Path, election: &Id) -> PathBuf {
+    data.join("witnessed").join(election.to_string())
 }
 
 /// What could not be set up.
@@ -216,7 +228,25 @@ impl Witnessing {
     ) -> Result<Self, WitnessError> {
         let addresses = addresses.iter().map(|witness| (witness.name.clone(), witness.url.clone())).collect();
         let (http, elections) = (submit::client().map_err(WitnessError)?, Mutex::default());
-        Ok(Self { addresses, interval, http, clock, metrics, elections })
+        Ok(Self { addresses, interval, http, clock, metrics, elections, folder: None })
+    }
+
+    /// The same, keeping what is cosigned in a board's folder.
+    #[must_use]
+    pub fn keeping_in(self, data: &Path) -> Self {
+        Self { folder: Some(data.to_owned()), ..self }
+    }
+
+    /// Writes down what a quorum cosigned. What is lost is cosigned again after the next start.
+    fn keep(&self, election: &Id, text: Arc<str>) {
+        let Some(path) = self.folder.as_ref().map(|data| kept(data, election)) else { return };
+        tokio::task::spawn_blocking(move || {
+            let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let written = made.map_err(|e| e.to_string());
+            if let Err(error) = written.and_then(|()| write_atomic(&path, text.as_bytes()).map_err(|e| e.to_string())) {
+                tracing::warn!(error, "a cosigned checkpoint can't be kept");
+            }
+        });
     }
 
     /// Serves all elections that name witnesses, also those that are still to come, until the board shuts down.
@@ -289,11 +319,13 @@ impl Witnessing {
                 self.metrics.cosignatures.get_or_create(&labels).inc();
                 let size = i64::try_from(cosigned.size).unwrap_or(i64::MAX);
                 self.metrics.witnessed_size.get_or_create(&labels).set(size);
-                let recovered = witnessed.with(|state| {
+                let (recovered, newest) = witnessed.with(|state| {
                     let recovered = state.members.get(member).is_some_and(|m| !m.is_well());
-                    state.cosigned(member, &cosigned);
-                    recovered
+                    (recovered, state.cosigned(member, &cosigned))
                 });
+                if let Some(text) = newest {
+                    self.keep(election.id(), text);
+                }
                 if recovered {
                     tracing::info!(election = %election.id(), witness = name, "the witness cosigns again");
                 }

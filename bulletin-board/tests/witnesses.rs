@@ -250,6 +250,20 @@ async fn a_witness_that_is_down_holds_nobody_up_and_one_that_is_back_refuses_a_r
     wait_for_problem(&running, &board, 0, None).await;
     common::settled(&running.board).await;
     assert!(size(&running).await.1, "the witness has caught up");
+    // An export without the server has the cosignature, too.
+    let out = directory.path().join("record");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut export = program::command(&["export", "--election", "sample", "--data"]);
+        let (success, text) = program::output(export.arg(directory.path()).arg("--out").arg(&out));
+        assert!(success, "{text}");
+        let note = Note::parse(&std::fs::read_to_string(out.join("checkpoint")).unwrap()).unwrap();
+        if witness.verifier().cosigned(&note).is_some() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{note}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 
     // A copy is made; ballots come and are cosigned; the copy is put back.
     assert!(board.terminate());
