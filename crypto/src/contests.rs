@@ -13,6 +13,7 @@ pub mod borda;
 pub mod choice;
 pub mod condorcet;
 mod digits;
+mod lookup;
 pub mod quadratic;
 pub mod schulze;
 pub mod score;
@@ -206,6 +207,9 @@ pub enum AnswerError {
         /// Allowed.
         budget: u64,
     },
+    /// A rank of a ranking with ties that nobody has.
+    #[error("the ranking in contest {0} has a rank without selections: leave it out")]
+    EmptyRank(Id),
     /// Blank where it is not offered, or together with selections.
     #[error("contest {0} can't be left blank like this: blank is not offered, or selections are marked too")]
     Blank(Id),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rand::CryptoRng;
+use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
@@ -74,8 +76,23 @@ pub struct Selection {
 pub struct Contest {
     pub id: Id,
     pub name: Texts,
+    /// Voters' programs show the selections in random order, on the screen only. Left out of the JSON when false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub random_order: bool,
     pub rule: Rule,
     pub selections: Vec<Selection>,
+}
+
+impl Contest {
+    /// The selections' indexes in the order in which a voter's program shows them: the manifest's, or a random one that
+    /// is drawn for each voter. Bits, answers and counts keep the manifest's order.
+    pub fn shown_order(&self, rng: &mut impl CryptoRng) -> Vec<usize> {
+        let mut order: Vec<_> = (0..self.selections.len()).collect();
+        if self.random_order {
+            order.shuffle(rng);
+        }
+        order
+    }
 }
 
 /// The contests that a group of voters finds on its ballots.

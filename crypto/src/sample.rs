@@ -102,7 +102,7 @@ pub fn choice_contest(contest: &str, selections: u8, rule: Choice) -> Result<Con
         Ok(Selection { name: english(&letter.to_uppercase()), id: Id::new(letter)? })
     };
     let selections = (0..selections).map(selection).collect::<Result<_, _>>()?;
-    Ok(Contest { id: id(contest)?, name: english(contest), rule: Rule::Choice(rule), selections })
+    Ok(Contest { id: id(contest)?, name: english(contest), random_order: false, rule: Rule::Choice(rule), selections })
 }
 
 /// The answers that choose `selections` in one choice contest; none of them: blank.

@@ -82,6 +82,9 @@ pub struct ContestConfig {
     pub name: Text,
     /// The options.
     pub selections: Vec<SelectionConfig>,
+    /// Whether each voter sees the options in a random order of their own; no.
+    #[serde(default)]
+    pub random_order: bool,
     /// How it is voted on, as in the manifest (specs/encoding.md): `rule = { type = "condorcet", seats = 1 }`. Without it,
     /// a choice by the next five.
     pub rule: Option<Rule>,
@@ -278,7 +281,7 @@ impl Config {
             .map(|contest| {
                 let selections = self.selections(&contest.selections)?;
                 let (id, name) = (Id::new(&*contest.id)?, self.texts(&contest.name));
-                Ok(Contest { id, name, rule: contest.rule()?, selections })
+                Ok(Contest { id, name, random_order: contest.random_order, rule: contest.rule()?, selections })
             })
             .collect()
     }

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lookup::{Mark, equal, less, marks};
 use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow, highest, signed};
 use crate::id::Id;
 use crate::manifest::Selection;
@@ -139,7 +140,9 @@ impl Borda {
         selections: &[Selection],
         answer: &BordaAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
-        AnswerError::check_selections(contest, selections, &answer.ranking)?;
+        let given = answer.ranking.iter().zip(0..);
+        let slots = usize::try_from(self.places).unwrap_or(selections.len()).min(selections.len());
+        let marks = marks(contest, selections, given, slots)?;
         let chosen = answer.ranking.len();
         if chosen as u64 > self.places {
             return Err(AnswerError::Overvote { contest: contest.clone(), chosen, max: self.places });
@@ -148,25 +151,15 @@ impl Borda {
             return Err(AnswerError::Undervote { contest: contest.clone(), chosen, min: self.min });
         }
         let layout = self.layout(selections.len());
-        let mut bits = vec![false; layout.bits()];
-        let mut set = |bit: usize| {
-            if let Some(bit) = bits.get_mut(bit) {
-                *bit = true;
-            }
-        };
-        for (a, selection) in selections.iter().enumerate() {
-            match answer.ranking.iter().position(|id| *id == selection.id) {
-                Some(p) => set(layout.placement(a, p)),
-                None => set(layout.unranked(a)),
-            }
-        }
-        for p in chosen.max(layout.min)..layout.places {
-            set(layout.empty(p));
-        }
+        let (chosen, places) = (chosen as u64, layout.min as u64..layout.places as u64);
+        // In the order of `Layout`.
+        let at = |mark: &Mark, place: u64| bool::from(mark.marked & equal(mark.value, place));
+        let mut bits = Vec::with_capacity(layout.bits());
+        bits.extend(marks.iter().flat_map(|mark| (0..layout.places as u64).map(move |place| at(mark, place))));
+        bits.extend(places.clone().map(|place| bool::from(!less(place, chosen))));
+        bits.extend(marks.iter().map(|mark| bool::from(!mark.marked)));
         // The step from the last filled place to the first empty one, where both have an empty bit.
-        if chosen > layout.min && chosen < layout.places {
-            set(layout.step(chosen - 1));
-        }
+        bits.extend(places.skip(1).map(|place| bool::from(equal(place, chosen))));
         Ok(bits)
     }
 

@@ -5,7 +5,9 @@
 //! out together with the slack for free approval (min 0, max n, neither blank nor undervotes).
 
 use serde::{Deserialize, Serialize};
+use subtle::{Choice as Bit, ConditionallySelectable as _};
 
+use super::lookup::{less, marks};
 use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow, highest};
 use crate::id::Id;
 use crate::manifest::Selection;
@@ -89,23 +91,27 @@ impl Choice {
         selections: &[Selection],
         answer: &ChoiceAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
-        AnswerError::check_selections(contest, selections, &answer.selections)?;
         let (n, chosen) = (selections.len(), answer.selections.len());
-        let mut bits: Vec<bool> = selections.iter().map(|s| answer.selections.contains(&s.id)).collect();
-        if answer.blank && (!self.blank || chosen > 0) {
+        // Like all selections the blank is looked at without a branch; what branches is the refusal.
+        let slots = usize::try_from(self.max).unwrap_or(n).min(n);
+        let marks = marks(contest, selections, answer.selections.iter().map(|id| (id, 0)), slots)?;
+        let blank = Bit::from(u8::from(answer.blank));
+        let offered = Bit::from(u8::from(self.blank));
+        if bool::from(blank & (!offered | less(0, chosen as u64))) {
             return Err(AnswerError::Blank(contest.clone()));
         }
         if chosen as u64 > self.max {
             return Err(AnswerError::Overvote { contest: contest.clone(), chosen, max: self.max });
         }
-        if !answer.blank && (chosen as u64) < self.min {
+        if bool::from(!blank & less(chosen as u64, self.min)) {
             return Err(AnswerError::Undervote { contest: contest.clone(), chosen, min: self.min });
         }
         // Lowest slack first: a partial answer has one encoding; a blank one uses the blank bit alone.
-        let missing = if answer.blank { 0 } else { usize::try_from(self.max).unwrap_or(0).saturating_sub(chosen) };
-        bits.extend((0..self.slack(n)).map(|i| i < missing));
+        let missing = u64::conditional_select(&self.max.saturating_sub(chosen as u64), &0, blank);
+        let mut bits: Vec<bool> = marks.iter().map(|mark| mark.marked.into()).collect();
+        bits.extend((0..self.slack(n) as u64).map(|i| bool::from(less(i, missing))));
         if self.blank {
-            bits.push(answer.blank);
+            bits.push(blank.into());
         }
         Ok(bits)
     }

@@ -6,7 +6,9 @@
 //! weak orders: transitivity forbids the value 2, negative transitivity the value −1 (a test counts 13, 75, 541).
 
 use serde::{Deserialize, Serialize};
+use subtle::{Choice, ConditionallySelectable as _};
 
+use super::lookup::{equal, less, marks};
 use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow, schulze};
 use crate::id::Id;
 use crate::manifest::Selection;
@@ -87,17 +89,25 @@ impl Condorcet {
         selections: &[Selection],
         answer: &CondorcetAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
-        AnswerError::check_selections(contest, selections, answer.ranking.iter().flatten())?;
-        let place =
-            |s: &Selection| answer.ranking.iter().position(|g| g.contains(&s.id)).unwrap_or(answer.ranking.len());
-        let places: Vec<usize> = selections.iter().map(place).collect();
+        if answer.ranking.iter().any(Vec::is_empty) {
+            return Err(AnswerError::EmptyRank(contest.clone()));
+        }
         let n = selections.len();
-        let before = |a: usize, b: usize| places.get(a) < places.get(b);
-        let mut bits: Vec<bool> = ordered_pairs(n).map(|(a, b)| before(a, b)).collect();
-        bits.extend(ordered_pairs(n).filter(|(a, b)| a < b).map(|(a, b)| places.get(a) == places.get(b)));
+        let ranked = answer.ranking.iter().zip(0u64..);
+        let given = ranked.flat_map(|(rank, place)| rank.iter().map(move |id| (id, place)));
+        let marks = marks(contest, selections, given, n)?;
+        // Nobody has a place from n on.
+        let places: Vec<u64> =
+            marks.iter().map(|mark| u64::conditional_select(&(n as u64), &mark.value, mark.marked)).collect();
+        let compare = |of: fn(u64, u64) -> Choice, a: usize, b: usize| match (places.get(a), places.get(b)) {
+            (Some(a), Some(b)) => of(*a, *b).unwrap_u8(),
+            _ => 0,
+        };
+        let before = |a, b| compare(less, a, b);
+        let mut bits: Vec<bool> = ordered_pairs(n).map(|(a, b)| before(a, b) == 1).collect();
+        bits.extend(ordered_pairs(n).filter(|(a, b)| a < b).map(|(a, b)| compare(equal, a, b) == 1));
         // In a strict weak order the sum is 0 or 1.
-        let slack = |(a, b, c)| i8::from(before(a, b)) + i8::from(before(b, c)) - i8::from(before(a, c)) == 1;
-        bits.extend(triples(n).map(slack));
+        bits.extend(triples(n).map(|(a, b, c)| (before(a, b) + before(b, c)).wrapping_sub(before(a, c)) == 1));
         Ok(bits)
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::lookup::{less, marks};
 use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow, digits, highest, signed};
 use crate::id::Id;
 use crate::manifest::Selection;
@@ -73,17 +74,16 @@ impl Quadratic {
         selections: &[Selection],
         answer: &QuadraticAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
-        AnswerError::check_selections(contest, selections, answer.votes.keys())?;
-        let (mut bits, mut cost) = (vec![], 0u64);
-        for selection in selections {
-            let votes = answer.votes.get(&selection.id).copied().unwrap_or(0);
-            if votes > self.most_votes() {
-                let (contest, selection) = (contest.clone(), selection.id.clone());
-                return Err(AnswerError::TooHigh { contest, selection, value: votes, max: self.most_votes() });
-            }
-            cost += votes * votes;
-            bits.extend((0..self.most_votes()).map(|k| k < votes));
+        let given = answer.votes.iter().map(|(id, votes)| (id, *votes));
+        let marks = marks(contest, selections, given, selections.len())?;
+        let most = self.most_votes();
+        if let Some((selection, mark)) = selections.iter().zip(&marks).find(|(_, mark)| mark.value > most) {
+            let (contest, selection) = (contest.clone(), selection.id.clone());
+            return Err(AnswerError::TooHigh { contest, selection, value: mark.value, max: most });
         }
+        let cost: u64 = marks.iter().map(|mark| mark.value * mark.value).sum();
+        let votes = marks.iter().flat_map(|mark| (0..most).map(|k| bool::from(less(k, mark.value))));
+        let mut bits: Vec<bool> = votes.collect();
         if cost > self.credits {
             return Err(AnswerError::Budget { contest: contest.clone(), used: cost, budget: self.credits });
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::lookup::marks;
 use super::{AnswerError, ContestRows, Outcome, RowMeaning, RuleError, SecretRow, digits, highest, signed};
 use crate::id::Id;
 use crate::manifest::Selection;
@@ -77,18 +78,14 @@ impl Score {
         selections: &[Selection],
         answer: &ScoreAnswer,
     ) -> Result<Vec<bool>, AnswerError> {
-        AnswerError::check_selections(contest, selections, answer.scores.keys())?;
-        let mut bits = vec![];
-        let mut sum = 0u64;
-        for selection in selections {
-            let score = answer.scores.get(&selection.id).copied().unwrap_or(0);
-            if score > self.max {
-                let (contest, selection) = (contest.clone(), selection.id.clone());
-                return Err(AnswerError::TooHigh { contest, selection, value: score, max: self.max });
-            }
-            sum += score;
-            bits.extend(digits::encode(score, self.max));
+        let given = answer.scores.iter().map(|(id, score)| (id, *score));
+        let marks = marks(contest, selections, given, selections.len())?;
+        if let Some((selection, mark)) = selections.iter().zip(&marks).find(|(_, mark)| mark.value > self.max) {
+            let (contest, selection) = (contest.clone(), selection.id.clone());
+            return Err(AnswerError::TooHigh { contest, selection, value: mark.value, max: self.max });
         }
+        let sum: u64 = marks.iter().map(|mark| mark.value).sum();
+        let mut bits: Vec<bool> = marks.iter().flat_map(|mark| digits::encode(mark.value, self.max)).collect();
         if self.limit > 0 {
             if sum > self.limit {
                 return Err(AnswerError::Budget { contest: contest.clone(), used: sum, budget: self.limit });

@@ -83,6 +83,8 @@ def manifests():
     bad("a contest without selections", lambda v: v["contests"][0].update(selections=[]))
     bad("an impossible rule", lambda v: v["contests"][0]["rule"].update(max=4))
     bad("an unknown contest type", lambda v: v["contests"][0]["rule"].update(type="lottery"))
+    case("a random order of selections", {**good, "contests": [{**good["contests"][0], "random_order": True}, *good["contests"][1:]]}, True)
+    bad("a random order that is false", lambda v: v["contests"][0].update(random_order=False))
     bad("undervotes that are false", lambda v: v["contests"][1]["rule"].update(undervotes=False))
     bad("no ballot styles", put(ballot_styles=[]))
     bad("a ballot style twice", lambda v: v["ballot_styles"].append(v["ballot_styles"][0]))

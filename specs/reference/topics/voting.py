@@ -131,6 +131,8 @@ BAD_ANSWERS = {
     "too many places": ("Borda, truncated", {"ranking": ["s1", "s2", "s3", "s4"], "type": "borda"}),
     "an option in two places": ("Borda, truncated", {"ranking": ["s1", "s1"], "type": "borda"}),
     "an option in two ranks": ("Condorcet", {"ranking": [["s1"], ["s2", "s1"]], "type": "condorcet"}),
+    "an empty rank": ("Condorcet", {"ranking": [["s1"], [], ["s2"]], "type": "condorcet"}),
+    "an empty last rank": ("Condorcet", {"ranking": [["s1"], []], "type": "condorcet"}),
     "an answer of another type": ("one of five", {"scores": {"s1": 1}, "type": "score"}),
 }
 

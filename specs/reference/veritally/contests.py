@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from math import isqrt
 
-from .encoding import Malformed, Optional, array, boolean, identifier, integer, labelled_hash, members
+from .encoding import Malformed, Optional, array, boolean, identifier, integer, labelled_hash, members, true
 
 
 @dataclass(frozen=True)
@@ -94,17 +94,10 @@ class ContestType:
         raise NotImplementedError
 
 
-def _true(value):
-    """A member that is left out when it is false."""
-    if value is not True:
-        raise Malformed("expected true, or no such member")
-    return True
-
-
 class Choice(ContestType):
     """min..max of n selections, optionally a proved blank, optionally undervotes. Bits: options, slack, blank."""
 
-    RULE = dict(blank=boolean, max=integer(1), min=integer(), seats=integer(1), undervotes=Optional(_true))
+    RULE = dict(blank=boolean, max=integer(1), min=integer(), seats=integer(1), undervotes=Optional(true))
     ANSWER = members(blank=boolean, selections=array(identifier))
     METHOD = "most votes"
 

@@ -158,6 +158,13 @@ def boolean(value):
     return value
 
 
+def true(value):
+    """A member that is left out when it is false."""
+    if value is not True:
+        raise Malformed("expected true, or no such member")
+    return value
+
+
 def text(value):
     """A string whose length the rules limit."""
     if not isinstance(value, str):
@@ -313,7 +320,7 @@ MANIFEST = dict(
     agreement_quorum=integer(),
     ballot_styles=array(members(contests=array(identifier), **named)),
     casts_per_credential=integer(1, MAX_CASTS),
-    contests=array(members(rule=rule, selections=array(members(**named)), **named)),
+    contests=array(members(random_order=Optional(true), rule=rule, selections=array(members(**named)), **named)),
     description=texts,
     dispute_window_ms=integer(),
     election=identifier,
