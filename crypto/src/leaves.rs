@@ -198,7 +198,7 @@ impl Leaf {
             DecryptionShareTag::NAME => Self::DecryptionShare(from_bytes(bytes)?),
             ResultTag::NAME => Self::Result(from_bytes(bytes)?),
             AbandonmentTag::NAME => Self::Abandonment(from_bytes(bytes)?),
-            part if part.ends_with("-part/v1") => Self::Part(from_bytes(bytes)?),
+            part if Part::message_type_of(part).is_some() => Self::Part(from_bytes(bytes)?),
             other => {
                 let shown: String = other.chars().take(64).collect();
                 return Err(CanonicalError::Malformed(format!("unknown type {shown:?}")));

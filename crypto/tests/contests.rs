@@ -13,7 +13,7 @@ use veritally_crypto::contests::{
 use veritally_crypto::id::Id;
 use veritally_crypto::manifest::{BallotStyle, Group, Selection};
 use veritally_crypto::relation::CompiledStyle;
-use veritally_crypto::sample::{SampleElection, choice_contest, english, id};
+use veritally_crypto::sample::{SampleElection, choice_contest, choose, english, id};
 
 fn selections(n: usize) -> Vec<Selection> {
     let selection = |i: usize| Selection { id: letter(i), name: english("x") };
@@ -326,5 +326,43 @@ proptest! {
             turned[i] = !turned[i];
             prop_assert_ne!(accepted(rule, n, &turned), Some(before.clone()), "bit {}", i);
         }
+    }
+}
+
+#[test]
+fn selections_in_random_order_are_shown_in_any_order_and_encoded_in_the_manifests() {
+    let mut rng = StdRng::seed_from_u64(8);
+    let rule = Choice { blank: false, max: 1, min: 1, seats: 1, undervotes: false };
+    let mut contest = choice_contest("chair", 3, rule).unwrap();
+    let json = |contest: &veritally_crypto::manifest::Contest| serde_json::to_value(contest).unwrap();
+    assert_eq!(contest.shown_order(&mut rng), [0, 1, 2]);
+    assert!(json(&contest).get("random_order").is_none());
+    contest.random_order = true;
+    assert_eq!(json(&contest)["random_order"], true);
+    let orders: BTreeSet<_> = (0..200).map(|_| contest.shown_order(&mut rng)).collect();
+    assert_eq!(orders.len(), 6, "every order occurs");
+    let election = SampleElection::start((1, 1), |m| m.contests[0].random_order = true, &mut rng).unwrap();
+    let manifest = election.state.manifest();
+    let answers = choose("chair", &["b"], false).unwrap();
+    let bits = manifest.styles()[0].encode(&manifest.contests, &answers).unwrap();
+    assert_eq!(bits, [false, true, false, false, false]);
+    let spelled = String::from_utf8(election.entries[0].clone()).unwrap();
+    let spelled_out = spelled.replace("\"random_order\":true", "\"random_order\":false");
+    assert!(veritally_crypto::leaves::Leaf::parse(spelled.as_bytes()).is_ok());
+    assert!(veritally_crypto::leaves::Leaf::parse(spelled_out.as_bytes()).is_err(), "two spellings of one manifest");
+}
+
+#[test]
+fn a_ranking_with_a_rank_that_nobody_has_is_refused() {
+    let names = ["a", "b"].map(|name| id(name).unwrap());
+    let selections: Vec<_> = names.iter().map(|id| Selection { id: id.clone(), name: english("x") }).collect();
+    let rule = Rule::Condorcet(Condorcet { seats: 1 });
+    let encode = |ranking: Vec<Vec<Id>>| {
+        rule.encode(&id("c").unwrap(), &selections, &Answer::Condorcet(CondorcetAnswer { ranking }))
+    };
+    let one = |i: usize| vec![names[i].clone()];
+    assert!(encode(vec![one(0), one(1)]).is_ok());
+    for ranking in [vec![one(0), vec![], one(1)], vec![vec![], one(0)], vec![one(0), vec![]]] {
+        assert_eq!(encode(ranking), Err(AnswerError::EmptyRank(id("c").unwrap())));
     }
 }

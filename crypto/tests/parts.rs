@@ -7,7 +7,7 @@ use veritally_crypto::canonical::{self, MAX_LEAF_BYTES};
 use veritally_crypto::ceremony::CeremonyPhase;
 use veritally_crypto::contests::{Choice, Rule};
 use veritally_crypto::hash::Hash;
-use veritally_crypto::leaves::{CommitTag, Leaf, Part, RevealTag, split};
+use veritally_crypto::leaves::{CHUNK_BYTES, CommitTag, Leaf, Part, RevealTag, split};
 use veritally_crypto::manifest::{BallotStyle, Manifest, Selection};
 use veritally_crypto::record::Rejection;
 use veritally_crypto::sample::{SampleElection, choice_contest, english, id};
@@ -100,13 +100,8 @@ fn parts_that_lie_about_themselves_are_refused() {
         part.signature = None;
         canonical::to_bytes(&sign(part, &fingerprint, &election.trustees[0].identity).unwrap()).unwrap()
     };
-    let edits: [&dyn Fn(&mut Part); 5] = [
-        &|p| p.parts = 1,
-        &|p| p.parts = 1_000_000,
-        &|p| p.tag = "ballot-part/v1".into(),
-        &|p| p.chunk.0.truncate(100),
-        &|p| p.chunk.0.clear(),
-    ];
+    let edits: [&dyn Fn(&mut Part); 4] =
+        [&|p| p.parts = 1, &|p| p.parts = 1_000_000, &|p| p.chunk.0.truncate(100), &|p| p.chunk.0.clear()];
     for edit in edits {
         let bytes = altered(&election, &parts[0], edit);
         assert!(matches!(election.append(bytes).unwrap_err(), Rejection::Part { .. }));
@@ -123,4 +118,41 @@ fn parts_that_lie_about_themselves_are_refused() {
     assert_eq!(election.state.head(), size, "nothing changed");
     let mut other = altered(&election, &parts[0], &|p| p.message = Hash::of(b"other"));
     election.append(std::mem::take(&mut other)).unwrap();
+}
+
+/// The bound follows from the manifest's own sizes: here the longest message is 226 kB, of which 8 may come in parts.
+#[test]
+fn a_trustee_logs_no_more_parts_than_its_messages_need() {
+    let (mut election, mut rng) = sample();
+    let parts = reveal_parts(&mut election, &mut rng);
+    let bytes = 8 * election.state.manifest().longest_message_bytes();
+    let mut logged = 0;
+    while logged + CHUNK_BYTES <= bytes {
+        election.append(parts[0].clone()).unwrap();
+        logged += CHUNK_BYTES;
+    }
+    let refused = election.append(parts[0].clone()).unwrap_err();
+    assert!(refused.to_string().contains("too many parts"), "{refused}");
+    assert!(logged < 8 << 20, "{logged}");
+}
+
+#[test]
+fn all_parts_of_a_message_are_of_its_type_and_come_in_its_phase() {
+    let (mut election, mut rng) = sample();
+    let parts = reveal_parts(&mut election, &mut rng);
+    let fingerprint = election.fingerprint();
+    let renamed = |bytes: &[u8], tag: &str| {
+        let Leaf::Part(mut part) = Leaf::parse(bytes).unwrap() else { panic!("not a part") };
+        part.tag = tag.into();
+        canonical::to_bytes(&sign(part, &fingerprint, &election.trustees[0].identity).unwrap()).unwrap()
+    };
+    let (other, shares, unknown) = (
+        renamed(&parts[0], "trustee-shares-part/v1"),
+        renamed(&parts[0], "decryption-share-part/v1"),
+        renamed(&parts[0], "opening-part/v1"),
+    );
+    assert_eq!(election.append(shares).unwrap_err().code(), "phase");
+    assert_eq!(election.append(unknown).unwrap_err().code(), "not-canonical");
+    election.append(other).unwrap();
+    assert_eq!(election.append(parts[1].clone()).unwrap_err().code(), "part");
 }

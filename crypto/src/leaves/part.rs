@@ -38,7 +38,13 @@ impl Part {
     /// The type of the message that this is a part of, if there is such a message.
     #[must_use]
     pub fn message_type(&self) -> Option<&'static str> {
-        let name = self.tag.strip_suffix("-part/v1")?;
+        Self::message_type_of(&self.tag)
+    }
+
+    /// The type of the message whose parts have this type, if there is such a message.
+    #[must_use]
+    pub fn message_type_of(tag: &str) -> Option<&'static str> {
+        let name = tag.strip_suffix("-part/v1")?;
         [
             CommitTag::NAME,
             RevealTag::NAME,

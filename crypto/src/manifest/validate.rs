@@ -23,6 +23,8 @@ const MAX_TALLY_POINTS: usize = 200_000;
 const COUNT_BYTES: usize = 14;
 /// Bytes in base64 of a point or scalar, with quotes and comma.
 const POINT_BYTES: usize = 47;
+/// What else stands in a message: names, numbers, hashes, signature.
+const AROUND: usize = 1_000;
 /// Most casts of one credential.
 const MAX_CASTS: u64 = 1_000;
 
@@ -77,6 +79,17 @@ pub enum ManifestProblem {
     Schedule { opens_at_ms: u64, closes_at_ms: u64 },
     #[error("the log's origin must be a non-empty word without spaces or '+'")]
     Origin,
+}
+
+/// Upper bounds of trustees' messages in bytes, for an election with so many tallied rows.
+fn message_bounds(m: &Manifest, rows: usize) -> [(&'static str, usize); 3] {
+    let (groups, n) = (m.groups.len(), m.trustees.len());
+    let k = usize::try_from(m.quorum).unwrap_or(n).min(n);
+    [
+        ("a trustee's commitments", AROUND + rows * k * POINT_BYTES),
+        ("a trustee's packages", AROUND + n * (400 + rows * POINT_BYTES)),
+        ("a trustee's decryption shares", AROUND + groups * rows * POINT_BYTES),
+    ]
 }
 
 /// Why a manifest is refused: all reasons at once.
@@ -178,6 +191,12 @@ impl CheckedManifest {
     #[must_use]
     pub fn row_count(&self) -> usize {
         self.keys.last().map_or(0, |range| range.end)
+    }
+
+    /// Upper bound of a trustee's longest message, in bytes: specs/protocol.md section 10.
+    #[must_use]
+    pub fn longest_message_bytes(&self) -> usize {
+        message_bounds(&self.manifest, self.row_count()).into_iter().map(|(_, bytes)| bytes).max().unwrap_or(0)
     }
 
     /// The compiled contests, in manifest order.
@@ -341,9 +360,7 @@ impl Problems {
     /// The election must be able to end: its largest messages must fit what may be logged.
     fn messages(&mut self, m: &Manifest, contests: &[ContestRows], styles: &[CompiledStyle]) {
         let rows: usize = contests.iter().map(|c| c.secret.len()).sum();
-        let (groups, n) = (m.groups.len(), m.trustees.len());
-        let k = usize::try_from(m.quorum).unwrap_or(n).min(n);
-        let around = 1_000;
+        let groups = m.groups.len();
         let mut check = |what, bytes: usize, max: usize| {
             if bytes > max {
                 self.push(ManifestProblem::TooLarge { what, bytes, max });
@@ -351,10 +368,10 @@ impl Problems {
         };
         // Every group a cell of its own in every contest.
         let cells = groups * (contests.len() * (Id::MAX_BYTES + 40) + rows * COUNT_BYTES);
-        check("the result", around + contests.len() * (Id::MAX_BYTES + 60) + cells, MAX_LEAF_BYTES);
-        check("a trustee's commitments", around + rows * k * POINT_BYTES, MAX_MESSAGE_BYTES);
-        check("a trustee's packages", around + n * (400 + rows * POINT_BYTES), MAX_MESSAGE_BYTES);
-        check("a trustee's decryption shares", around + groups * rows * POINT_BYTES, MAX_MESSAGE_BYTES);
+        check("the result", AROUND + contests.len() * (Id::MAX_BYTES + 60) + cells, MAX_LEAF_BYTES);
+        for (what, bytes) in message_bounds(m, rows) {
+            check(what, bytes, MAX_MESSAGE_BYTES);
+        }
         let points: usize = styles.iter().map(|style| style.relation.secret.len() + 1).sum();
         if groups * points > MAX_TALLY_POINTS {
             self.push(ManifestProblem::Tally { groups, points });

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use super::{Phase, RecordState, Rejection};
 use crate::hash::Hash;
 use crate::id::TrusteeId;
-use crate::leaves::{CHUNK_BYTES, Leaf, MAX_MESSAGE_BYTES, Part};
+use crate::leaves::{CHUNK_BYTES, DecryptionShareTag, Leaf, MAX_MESSAGE_BYTES, Part};
 use crate::signature::{self, SignedEntry};
 
-/// Bytes of parts that one trustee may log: a few attempts at its longest message, no more.
-const MAX_PART_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+/// How many times its longest message a trustee may log in parts: all messages of an attempt, a few begun anew, no more.
+const MAX_PART_MESSAGES: usize = 8;
 
 /// A message of which not all parts have come.
 struct Pending {
+    message_type: &'static str,
     message: Hash,
     parts: u64,
     next: u64,
@@ -87,11 +88,14 @@ impl RecordState {
 
     pub(super) fn apply_part(&mut self, part: &Part) -> Result<(), Rejection> {
         let refuse = |problem| Rejection::Part { trustee: part.trustee, problem };
-        self.expect_phase("part of a message", &[Phase::Setup, Phase::Agreed, Phase::Decrypted])?;
         let message_type = part.message_type().ok_or(refuse("no message of this type is split"))?;
+        match message_type {
+            DecryptionShareTag::NAME => self.expect_phase("decryption share", &[Phase::Agreed, Phase::Decrypted])?,
+            _ => self.expect_phase("ceremony entry", &[Phase::Setup])?,
+        }
         self.verify_trustee(part, part.trustee)?;
         let logged = self.messages.logged.get(&part.trustee).copied().unwrap_or(0) + part.chunk.0.len();
-        if logged > MAX_PART_BYTES {
+        if logged > MAX_PART_MESSAGES * self.manifest.longest_message_bytes() {
             return Err(refuse("this trustee has logged too many parts"));
         }
         if part.parts < 2 || part.parts > (MAX_MESSAGE_BYTES / CHUNK_BYTES) as u64 || part.part >= part.parts {
@@ -103,7 +107,9 @@ impl RecordState {
         }
         // Part 0 begins anew: a trustee that lost its message makes another one.
         let pending = self.messages.pending.get(&part.trustee);
-        let fits = pending.is_some_and(|p| (p.message, p.parts, p.next) == (part.message, part.parts, part.part));
+        let fits = pending.is_some_and(|p| {
+            (p.message_type, p.message, p.parts, p.next) == (message_type, part.message, part.parts, part.part)
+        });
         if part.part != 0 && !fits {
             return Err(refuse("parts come in order, of one message at a time"));
         }
@@ -113,7 +119,7 @@ impl RecordState {
             self.apply_assembled(part, message_type, &bytes)?;
             self.messages.pending.remove(&part.trustee);
         } else {
-            let new = || Pending { message: part.message, parts: part.parts, next: 0, bytes: vec![] };
+            let new = || Pending { message_type, message: part.message, parts: part.parts, next: 0, bytes: vec![] };
             if part.part == 0 {
                 self.messages.pending.insert(part.trustee, new());
             }

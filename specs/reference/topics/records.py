@@ -488,6 +488,12 @@ def split_messages():
     altered[0] ^= 1
     case("refused", "parts that do not add up to the message", first, signed(one, chunk=to_base64(bytes(altered))))
     case("refused", "a part signed by another trustee", first, signed(one, 2))
+    other = signed(zero, type="trustee-shares-part/v1")
+    case("refused", "parts of two types", other, last)
+    case("refused", "a part of decryption shares in setup", signed(zero, type="decryption-share-part/v1"))
+    case("refused", "a part of a message that is not split", signed(zero, type="opening-part/v1"))
+    most = 8 * (1_000 + 47 * 400 * 2) // len(base64.b64decode(zero["chunk"]))
+    case("refused", "more parts than all messages need", *[first] * (most + 1))
     case("refused", "a part of another type than the message", first, signed(one, type="trustee-shares-part/v1"))
     case("refused", "another trustee's message", signed(zero, 2, trustee=2), signed(one, 2, trustee=2))
     about = (

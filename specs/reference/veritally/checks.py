@@ -234,7 +234,7 @@ class Verification:
         if not needed:
             return False
         leading = {LEADS_OUT[phase] for phase in ORDER[at : needed[0]]}
-        return bool(leading & {t.removesuffix("-part") for t in types if t})
+        return None in types or bool(leading & {t.removesuffix("-part") for t in types if t})
 
     # --- The log's files ----------------------------------------------------------------------------------------------
 
@@ -464,7 +464,7 @@ CEREMONY_TYPES = {*CEREMONY, *(f"{kind}-part" for kind in CEREMONY)}
 
 # Refusals that may follow from an entry that can't be read.
 CONSEQUENCES = {
-    "wrong-phase", "attempt", "restart", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash",
+    "attempt", "restart", "ceremony-order", "commits", "ceremony-hash", "part-order", "part-hash",
     "roll-part-order", "roll-order", "roll-hash", "roll-count", "roll-weight", "ceremony-incomplete", "roll-missing",
     "unknown-credential", "counter", "previous", "turn", "tally-head-size",
     "tally-head-ballots", "tally-head-digest", "tally-head-without-ballots", "no-tally-head",

@@ -99,7 +99,8 @@ class Manifest:
         reveal = 1_000 + rows * self.quorum * 47
         shares = 1_000 + len(self.trustees) * (400 + rows * 47)
         decryption = 1_000 + groups * rows * 47
-        _require(max(reveal, shares, decryption) <= MAX_MESSAGE_BYTES, "trustees' messages of at most 16 MiB")
+        self.longest_message = max(reveal, shares, decryption)
+        _require(self.longest_message <= MAX_MESSAGE_BYTES, "trustees' messages of at most 16 MiB")
         points = groups * sum(len(relation.secret) + 1 for relation in self.relations.values())
         _require(points <= MAX_TALLY_POINTS, "a running tally of at most 200,000 points")
 

@@ -36,18 +36,15 @@ PHASES = {
     "abandoned": set(),
 }
 
-# The message is judged with its last part.
-PART_PHASES = ("setup", "agreed", "decrypted")
-
 MAX_SHARE_ENTRIES = 3
 MAX_PARTS = MAX_MESSAGE_BYTES // CHUNK_BYTES
-MAX_PART_BYTES = 4 * MAX_MESSAGE_BYTES  # of one trustee, all its parts together
+MAX_PART_MESSAGES = 8  # how many times its longest message a trustee may log in parts, in one attempt
 MAX_REASON_BYTES = 4_096
 
 
 def _check_of_phase(kind, phase):
     """Decryption before the agreements, and a result before k valid shares, are failures of their own checks."""
-    if phase == "closed" and (kind in ("decryption-share", "result") or kind.endswith("-part") and kind != "roll-part"):
+    if phase == "closed" and kind in ("decryption-share", "decryption-share-part", "result"):
         return "V24"
     return "V26" if kind == "result" and phase == "agreed" else "V9"
 
@@ -106,8 +103,7 @@ class Record(Attempts, Voters):
         else:
             kind = entry.type if entry.type == "roll-part" else entry.type.removesuffix("-part")
             require(kind != "manifest", "V9", "second-manifest")
-            admitted = self.phase in PART_PHASES if kind != entry.type else kind in PHASES[self.phase]
-            if not admitted:
+            if kind not in PHASES[self.phase]:
                 raise Rejection(_check_of_phase(entry.type, self.phase), "wrong-phase", f"{entry.type} in phase {self.phase}")
             getattr(self, "_part" if kind != entry.type else "_" + entry.type.replace("-", "_"))(entry)
         self.tree.append(leaf_hash(data))
@@ -175,15 +171,15 @@ class Record(Attempts, Voters):
         check = _check_of_elements(entry.type)
         part, parts, chunk = entry["part"], entry["parts"], entry["chunk"]
         logged = self.part_bytes.get(trustee, 0) + len(chunk)
-        require(logged <= MAX_PART_BYTES, check, "too-many-parts")
+        require(logged <= MAX_PART_MESSAGES * self.manifest.longest_message, check, "too-many-parts")
         require(2 <= parts <= MAX_PARTS and part < parts, check, "part-number")
         last = part + 1 == parts
         require(0 < len(chunk) <= CHUNK_BYTES if last else len(chunk) == CHUNK_BYTES, check, "part-size")
         # Part 0 begins anew, whatever was under way.
-        underway = {"message": entry["message"], "parts": parts, "chunks": []}
+        underway = {"type": entry.type, "message": entry["message"], "parts": parts, "chunks": []}
         if part:
             before = self.parts.get(trustee, underway)
-            same = all(before[name] == underway[name] for name in ("message", "parts"))
+            same = all(before[name] == underway[name] for name in ("type", "message", "parts"))
             require(same and part == len(before["chunks"]), check, "part-order")
             underway = {**before, "chunks": before["chunks"] + [chunk]}
         else:

@@ -9,7 +9,7 @@ use veritally_crypto::ceremony::CeremonyError;
 use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::id::{LeafIndex, TrusteeId};
-use veritally_crypto::leaves::Leaf;
+use veritally_crypto::leaves::{DecryptionShareTag, Leaf};
 use veritally_crypto::record::{Phase, RecordState, Rejection};
 
 /// What an entry is about, even if it can't be read.
@@ -18,7 +18,8 @@ pub(crate) enum Subject {
     Ceremony,
     Complaint,
     Restart,
-    Part(TrusteeId),
+    CeremonyPart(TrusteeId),
+    SharePart(TrusteeId),
     Roll,
     Reissue {
         old: CredentialKey,
@@ -31,6 +32,8 @@ pub(crate) enum Subject {
     Closing,
     Agreement,
     Share,
+    Extension,
+    Result,
     /// Nothing that others build on.
     Other,
     /// Could be anything.
@@ -45,7 +48,8 @@ impl Subject {
             }
             Leaf::Complaint(_) => Self::Complaint,
             Leaf::Restart(_) => Self::Restart,
-            Leaf::Part(part) => Self::Part(part.trustee),
+            Leaf::Part(part) if part.message_type() == Some(DecryptionShareTag::NAME) => Self::SharePart(part.trustee),
+            Leaf::Part(part) => Self::CeremonyPart(part.trustee),
             Leaf::RollPart(_) | Leaf::Roll(_) => Self::Roll,
             Leaf::Reissue(reissue) => {
                 Self::Reissue { old: CredentialKey(reissue.old), new: CredentialKey(reissue.new) }
@@ -57,8 +61,25 @@ impl Subject {
             Leaf::Closing(_) => Self::Closing,
             Leaf::Agreement(_) => Self::Agreement,
             Leaf::DecryptionShare(_) => Self::Share,
-            Leaf::Manifest(_) | Leaf::Extension(_) | Leaf::Result(_) | Leaf::Abandonment(_) => Self::Other,
+            Leaf::Extension(_) => Self::Extension,
+            Leaf::Result(_) => Self::Result,
+            Leaf::Manifest(_) | Leaf::Abandonment(_) => Self::Other,
         }
+    }
+
+    /// Whether it is admitted in a phase that comes after this one: specs/protocol.md section 2.
+    fn needed_after(self, phase: Phase) -> bool {
+        let last = match self {
+            Self::Ceremony | Self::CeremonyPart(_) | Self::Complaint | Self::Restart | Self::Roll | Self::Opening => {
+                Phase::Setup
+            }
+            Self::Reissue { .. } | Self::Ballot(_) | Self::Spoiled(_) | Self::TallyHead | Self::Closing => Phase::Open,
+            Self::Extension => Phase::Open,
+            Self::SharePart(_) | Self::Agreement | Self::Share | Self::Result | Self::Other | Self::Unknown => {
+                Phase::Decrypted
+            }
+        };
+        last > phase
     }
 
     /// Of an entry that is not canonical: by what it says, as far as it can be read.
@@ -85,7 +106,9 @@ impl Subject {
             ("closing/v1", _) => Self::Closing,
             ("agreement/v1", _) => Self::Agreement,
             ("decryption-share/v1", _) => Self::Share,
-            ("manifest/v1" | "extension/v1" | "result/v1" | "abandonment/v1" | "spoiled-ballot/v1", _) => Self::Other,
+            ("extension/v1", _) => Self::Extension,
+            ("result/v1", _) => Self::Result,
+            ("manifest/v1" | "abandonment/v1" | "spoiled-ballot/v1", _) => Self::Other,
             _ => Self::Unknown,
         }
     }
@@ -121,9 +144,13 @@ impl Refused {
             Subject::Ceremony => self.ceremony = true,
             Subject::Complaint => self.complaint = true,
             Subject::Restart => self.restart = true,
-            Subject::Part(trustee) => {
+            Subject::CeremonyPart(trustee) => {
                 self.parts.insert(trustee);
-                (self.ceremony, self.share) = (true, true);
+                self.ceremony = true;
+            }
+            Subject::SharePart(trustee) => {
+                self.parts.insert(trustee);
+                self.share = true;
             }
             Subject::Roll => self.roll = true,
             Subject::Reissue { new, .. } => {
@@ -137,7 +164,7 @@ impl Refused {
             Subject::Closing => self.closing = true,
             Subject::Agreement => self.agreement = true,
             Subject::Share => self.share = true,
-            Subject::Spoiled(_) | Subject::Other => {}
+            Subject::Spoiled(_) | Subject::Extension | Subject::Result | Subject::Other => {}
             Subject::Unknown => self.unknown = true,
         }
     }
@@ -170,7 +197,7 @@ impl Refused {
     pub(crate) fn explains(&self, rejection: &Rejection, subject: Subject, state: &RecordState) -> bool {
         let unknown = self.unknown;
         match rejection {
-            Rejection::Phase { phase, .. } => match phase {
+            Rejection::Phase { phase, .. } if subject.needed_after(*phase) => match phase {
                 Phase::Setup => self.opening || unknown,
                 Phase::Open => self.closing || unknown,
                 Phase::Closed => self.agreement || unknown,

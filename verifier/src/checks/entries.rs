@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::id::LeafIndex;
+use veritally_crypto::leaves::Part;
 use veritally_crypto::record::Phase;
 
 use super::Check;
@@ -44,7 +45,7 @@ fn unknown_type(bytes: &[u8]) -> Option<String> {
         tag: String,
     }
     let Peek { tag } = serde_json::from_slice(bytes).ok()?;
-    let known = TYPES.contains(&tag.as_str()) || tag.ends_with("-part/v1");
+    let known = TYPES.contains(&tag.as_str()) || Part::message_type_of(&tag).is_some();
     (!known).then(|| tag.chars().take(64).collect())
 }
 
@@ -99,6 +100,7 @@ mod tests {
         assert_eq!(unknown_type(br#"{"type":"secret/v1"}"#).as_deref(), Some("secret/v1"));
         assert_eq!(unknown_type(br#"{"type":"ballot/v1"}"#), None);
         assert_eq!(unknown_type(br#"{"type":"decryption-share-part/v1"}"#), None);
+        assert_eq!(unknown_type(br#"{"type":"secret-part/v1"}"#).as_deref(), Some("secret-part/v1"));
         assert_eq!(unknown_type(b"{}"), None);
     }
 }

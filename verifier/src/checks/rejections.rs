@@ -15,7 +15,7 @@ pub(crate) fn check_of(rejection: &Rejection, leaf: Option<&Leaf>, state: &Recor
         }
         Rejection::Manifest(_) => Check::Manifest,
         // Shares without agreement, or a result without shares, say what is missing rather than that they came early.
-        Rejection::Phase { entry: "decryption share" | "part of a message", phase: Phase::Closed } => Check::Agreements,
+        Rejection::Phase { entry: "decryption share", phase: Phase::Closed } => Check::Agreements,
         Rejection::Phase { entry: "result", phase: Phase::Closed } => Check::Agreements,
         Rejection::Phase { entry: "result", phase: Phase::Agreed } => Check::Shares,
         Rejection::Phase { .. } | Rejection::SecondManifest => Check::Order,

@@ -101,3 +101,22 @@ fn v27_a_result_with_other_counts() {
     // The report has the counts that the shares combine to.
     assert_eq!(report.contests[0].selections[0].count, Some(7));
 }
+
+#[test]
+fn a_late_ballot_is_out_of_order_even_after_a_refused_agreement() {
+    let election = voted();
+    let late = election.ballot(3, &answers("guest", "d", None), &mut rng()).unwrap().bytes().to_vec();
+    let mut record = record_closed(election);
+    let other = Head { root: Hash::ZERO, ..record.election.state.closing_head().unwrap() };
+    let time_ms = record.election.time_ms;
+    let agreement = Agreement { head: other, signature: None, time_ms, trustee: TrusteeId(1), tag: AgreementTag };
+    let agreement = record.signed(agreement, &record.trustee_key(1).unwrap()).unwrap();
+    let index = record.log.len() as u64;
+    record.insert(agreement);
+    record.insert(late);
+    complete(&mut record);
+    let report = report(&record);
+    assert_eq!(report.failed(), ["V9", "V24"]);
+    assert_eq!(report.check("V9").unwrap().entries, [index + 1]);
+    assert_eq!(report.check("V24").unwrap().entries, [index]);
+}
