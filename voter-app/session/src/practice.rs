@@ -157,7 +157,7 @@ fn texts([en, de, fr, es]: [&str; 4]) -> Texts {
 fn contest(name: &str, title: [&str; 4], rule: Rule, selections: &[(&str, [&str; 4])]) -> Option<Contest> {
     let selection = |(name, title): &(&str, [&str; 4])| Some(Selection { id: id(name).ok()?, name: texts(*title) });
     let selections = selections.iter().map(selection).collect::<Option<_>>()?;
-    Some(Contest { id: id(name).ok()?, name: texts(title), rule, selections })
+    Some(Contest { id: id(name).ok()?, name: texts(title), random_order: false, rule, selections })
 }
 
 fn describe(manifest: &mut Manifest) {
