@@ -1,1 +1,3 @@
-//! Criterion benches (`benches/benches/`) and end-to-end tests that run the real programs (`benches/tests/`).
+//! Criterion benches (`benches/benches/`), generators of records (`src/bin/`), and tests that run on what they make.
+
+pub mod tampered;

@@ -51,15 +51,8 @@ pub fn verify(source: &dyn Source, options: &Options, progress: &dyn Progress) -
 /// # Errors
 /// [`VerifyError`].
 pub fn verify_record(source: &dyn Source, options: &Options, progress: &dyn Progress) -> Result<Verified, VerifyError> {
-    let mut threads = rayon::ThreadPoolBuilder::new();
-    if let Some(jobs) = options.jobs {
-        threads = threads.num_threads(jobs.get());
-    }
-    let threads = threads.build().map_err(|_| VerifyError::System("threads"))?;
     let mut audit = Audit::new(source, options)?;
-    progress.begin(Stage::Verify, audit.tree_size());
-    threads.install(|| audit.run(progress))?;
-    progress.finish();
+    audit.advance(progress)?;
     Ok(audit.finish())
 }
 
@@ -95,10 +88,17 @@ pub(crate) struct Audit<'a> {
     offsets: Vec<u32>,
     /// The first failure after which something could not be looked at.
     obstacle: Option<(Check, Option<LeafIndex>)>,
+    threads: std::sync::Arc<rayon::ThreadPool>,
 }
 
 impl<'a> Audit<'a> {
-    fn new(source: &'a dyn Source, options: &'a Options) -> Result<Self, VerifyError> {
+    pub(crate) fn new(source: &'a dyn Source, options: &'a Options) -> Result<Self, VerifyError> {
+        let mut threads = rayon::ThreadPoolBuilder::new();
+        if let Some(jobs) = options.jobs {
+            threads = threads.num_threads(jobs.get());
+        }
+        let threads = threads.build().map_err(|_| VerifyError::System("threads"))?;
+        let threads = std::sync::Arc::new(threads);
         let mut findings = Findings::default();
         let checkpoint = CheckpointFile::read(source, &mut findings)?;
         let listing = Listing::read(source, checkpoint.tree_size())?;
@@ -118,7 +118,24 @@ impl<'a> Audit<'a> {
             codes: checks::whole::Codes::default(),
             offsets: vec![],
             obstacle,
+            threads,
         })
+    }
+
+    /// Goes on with a larger checkpoint, which the source has by now; the caller has checked that it extends the old one.
+    pub(crate) fn extend(&mut self) -> Result<(), VerifyError> {
+        self.checkpoint = CheckpointFile::read(self.source, &mut self.findings)?;
+        self.listing = Listing::read(self.source, self.tree_size())?;
+        Ok(())
+    }
+
+    /// Looks at all entries of the checkpoint that did not go by yet.
+    pub(crate) fn advance(&mut self, progress: &dyn Progress) -> Result<(), VerifyError> {
+        progress.begin(Stage::Verify, self.tree_size().saturating_sub(self.tree.size()));
+        let threads = std::sync::Arc::clone(&self.threads);
+        threads.install(|| self.run(progress))?;
+        progress.finish();
+        Ok(())
     }
 
     pub(crate) fn tree_size(&self) -> u64 {
@@ -127,8 +144,9 @@ impl<'a> Audit<'a> {
 
     fn run(&mut self, progress: &dyn Progress) -> Result<(), VerifyError> {
         let source = self.source;
-        let mut plan = Plan::new(source, self.tree_size().min(MAX_ENTRIES));
-        let mut next = plan.next()?.map(|files| prepare(source, files, None)).transpose()?;
+        let mut plan = Plan::new(source, self.tree.size(), self.tree_size().min(MAX_ENTRIES));
+        let context = self.context();
+        let mut next = plan.next()?.map(|files| prepare(source, files, context.as_deref())).transpose()?;
         while let Some(window) = next.take() {
             let last = window.broken.is_some();
             let files = if last { None } else { plan.next()? };
@@ -239,6 +257,11 @@ impl<'a> Audit<'a> {
         self.checkpoint.head().is_some_and(|head| head.tree_size == self.tree.size())
     }
 
+    /// Whether the entries that went by are those that the checkpoint commits to.
+    pub(crate) fn is_what_was_signed(&self) -> bool {
+        self.checkpoint.head() == Some(self.own_head())
+    }
+
     /// The head of the log so far, by this verifier's own tree.
     pub(crate) fn own_head(&self) -> Head {
         Head { root: self.tree.root(), tree_size: self.tree.size() }
@@ -322,7 +345,8 @@ impl<'a> Audit<'a> {
         }
     }
 
-    fn finish(mut self) -> Verified {
+    /// The report, when there is nothing more to look at.
+    pub(crate) fn finish(mut self) -> Verified {
         let mut conclusions = BTreeMap::new();
         conclusions.extend(checks::election::conclude(&mut self));
         conclusions.extend(checks::log::conclude(&mut self));

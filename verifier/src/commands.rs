@@ -1,7 +1,9 @@
 //! The program's commands, one file each.
 
 pub(crate) mod evidence;
+pub(crate) mod follow;
 pub(crate) mod verify;
+pub(crate) mod voter;
 pub(crate) mod witness;
 
 use std::process::ExitCode;

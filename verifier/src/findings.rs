@@ -74,6 +74,12 @@ impl Findings {
         self.by_check.values().any(|finding| finding.failures > 0)
     }
 
+    /// The checks that failed so far: culprits (at most 1,000), and the first sentences.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (Check, &[LeafIndex], String)> {
+        let failed = self.by_check.iter().filter(|(_, finding)| finding.failures > 0);
+        failed.map(|(check, finding)| (*check, finding.entries.as_slice(), finding.explained.join(" ")))
+    }
+
     /// Whether this check failed.
     pub(crate) fn failed(&self, check: Check) -> bool {
         self.by_check.get(&check).is_some_and(|finding| finding.failures > 0)

@@ -12,9 +12,11 @@
 //!
 //! - [`verify`] and [`verify_record`]: the whole verification as one call.
 //! - [`checks`]: the numbers and names of all checks; its submodules, one for each group.
-//! - [`report`]: what comes out; [`terminal`] prints it.
+//! - [`report`]: what comes out; [`terminal`] prints it, [`html`] makes a page of it.
+//! - [`follow`]: the same on a live election, step by step.
 //! - [`source`]: where records come from.
 //! - [`evidence`]: what is kept when a board contradicts what it signed; trustees and voters' programs use it, too.
+//! - [`voter`]: receipts and opened ballots, on any device.
 //! - [`witness`]: cosigns checkpoints (C2SP tlog-witness), as a server, by asking boards, or inside another program.
 //!
 //! Records are streamed: a window of entries is read, parsed and its ballots verified on all cores, while the window
@@ -25,6 +27,8 @@ mod audit;
 pub mod checks;
 pub mod evidence;
 mod findings;
+pub mod follow;
+pub mod html;
 mod options;
 mod pipeline;
 pub mod progress;
@@ -33,6 +37,7 @@ pub mod report;
 pub mod sample;
 pub mod source;
 pub mod terminal;
+pub mod voter;
 pub mod witness;
 mod words;
 

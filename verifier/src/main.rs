@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 
-use commands::{evidence, verify, witness};
+use commands::{evidence, verify, voter, witness};
 
 /// Checks everything that an election published: every ballot, the running tally, the trustees, the result.
 ///
@@ -24,6 +24,10 @@ struct Arguments {
 enum Command {
     /// Show a folder of evidence, and check its signatures and proofs again.
     Evidence(evidence::Show),
+    /// Check on any device that a ballot with this receipt is in the log today.
+    Receipt(voter::ReceiptOf),
+    /// Recompute a ballot that was opened to test a device, and compare all 256 bits of its code.
+    Spoiled(voter::Spoiled),
     /// Cosign boards' checkpoints (C2SP tlog-witness), so that nobody can be shown another log.
     Witness(witness::Run),
 }
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         None => verify::run(&arguments.verify),
         Some(Command::Evidence(show)) => evidence::run(&show),
+        Some(Command::Receipt(receipt)) => voter::receipt(&receipt),
+        Some(Command::Spoiled(spoiled)) => voter::spoiled(&spoiled),
         Some(Command::Witness(run)) => witness::run(&run),
     };
     done.unwrap_or_else(|error| {

@@ -81,6 +81,8 @@ pub(crate) struct Located {
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     files: Vec<Located>,
+    /// Entries before this one went by already.
+    from: LeafIndex,
     /// The one behind them, if it should be there and is not.
     missing: Option<TilePath>,
 }
@@ -88,14 +90,17 @@ pub(crate) struct Files {
 /// Which files are read together.
 pub(crate) struct Plan<'a> {
     source: &'a dyn Source,
+    /// The first entry that is wanted.
+    from: LeafIndex,
     tiles: Box<dyn Iterator<Item = TilePath> + Send + 'a>,
     /// Taken from `tiles`, too large for the window before.
     held: Option<(Located, u64)>,
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(source: &'a dyn Source, tree_size: u64) -> Self {
-        Self { source, tiles: Box::new(bundles_of(0, tree_size)), held: None }
+    /// For the entries from `from` on.
+    pub(crate) fn new(source: &'a dyn Source, from: LeafIndex, tree_size: u64) -> Self {
+        Self { source, from, tiles: Box::new(bundles_of(from, tree_size)), held: None }
     }
 
     /// The files of the next window; `None` at the end.
@@ -107,7 +112,7 @@ impl<'a> Plan<'a> {
                 None => {
                     let Some(wanted) = self.tiles.next() else { break };
                     let Some((found, size)) = locate(self.source, wanted)? else {
-                        return Ok(Some(Files { files, missing: Some(wanted) }));
+                        return Ok(Some(Files { files, from: self.from, missing: Some(wanted) }));
                     };
                     (Located { wanted, found }, size)
                 }
@@ -119,18 +124,18 @@ impl<'a> Plan<'a> {
             bytes += size;
             files.push(located);
         }
-        Ok((!files.is_empty()).then_some(Files { files, missing: None }))
+        Ok((!files.is_empty()).then_some(Files { files, from: self.from, missing: None }))
     }
 }
 
 /// Reads, parses, hashes, and verifies ballots if there is a `context` yet.
 pub(crate) fn prepare(
     source: &dyn Source,
-    Files { files, missing }: Files,
+    Files { files, from, missing }: Files,
     context: Option<&BallotContext>,
 ) -> Result<Window, VerifyError> {
     let read: Vec<Result<Bundle, (TilePath, &'static str)>> =
-        files.par_iter().map(|file| read(source, *file)).collect::<Result<_, _>>()?;
+        files.par_iter().map(|file| read(source, *file, from)).collect::<Result<_, _>>()?;
     let mut window = Window { bundles: vec![], broken: missing.map(|path| (path, MISSING)) };
     for bundle in read {
         match bundle {
@@ -148,7 +153,11 @@ pub(crate) fn prepare(
     Ok(window)
 }
 
-fn read(source: &dyn Source, file: Located) -> Result<Result<Bundle, (TilePath, &'static str)>, SourceError> {
+fn read(
+    source: &dyn Source,
+    file: Located,
+    from: LeafIndex,
+) -> Result<Result<Bundle, (TilePath, &'static str)>, SourceError> {
     let Located { wanted, found } = file;
     let bytes = match source.read(&found.to_string(), limit(found.kind()))? {
         Content::Bytes(bytes) => bytes,
@@ -160,10 +169,13 @@ fn read(source: &dyn Source, file: Located) -> Result<Result<Bundle, (TilePath, 
     };
     let (mut parsed, mut offsets, mut offset) = (vec![], vec![], 0u32);
     for (entry, index) in entries.into_iter().zip(wanted.range()) {
-        offsets.push(offset);
         // A bundle has at most 16 MiB.
-        offset = offset.saturating_add(2 + u32::try_from(entry.len()).unwrap_or(u32::MAX));
-        parsed.push(Entry { index, leaf_hash: leaf_hash(entry), body: parse(entry) });
+        let next = offset.saturating_add(2 + u32::try_from(entry.len()).unwrap_or(u32::MAX));
+        if index >= from {
+            offsets.push(offset);
+            parsed.push(Entry { index, leaf_hash: leaf_hash(entry), body: parse(entry) });
+        }
+        offset = next;
     }
     Ok(Ok(Bundle { path: found, entries: parsed, offsets }))
 }

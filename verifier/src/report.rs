@@ -54,10 +54,14 @@ pub struct Report {
     pub format: String,
     /// Whether the record holds.
     pub verdict: Verdict,
+    /// The election's name in its first language; empty when the manifest can't be used.
+    pub name: String,
     /// SHA-256 of leaf 0, as found; empty when there is no leaf 0.
     pub fingerprint: String,
     /// Entries that the checkpoint covers.
     pub tree_size: u64,
+    /// Credentials on the roll.
+    pub credentials: u64,
     /// Ballots admitted, superseded ones included.
     pub ballots_cast: u64,
     /// Credentials whose last ballot counts.
@@ -83,6 +87,24 @@ pub struct ContestReport {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: String,
+    #[serde(flatten)]
+    pub counts: CountsReport,
+    /// Row a, column b: strength of the strongest path from a to b. For contests that compare pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_strengths: Option<Vec<Vec<u64>>>,
+    /// Layers, best first: nobody in a later one beats anybody in an earlier one. For contests that compare pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<Vec<Vec<Id>>>,
+    /// Who won for certain; ties are said in `method`.
+    pub winners: Vec<Id>,
+    /// How winners follow from counts; or why there are none.
+    pub method: String,
+}
+
+/// Counts, of a whole contest or of one cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CountsReport {
     pub selections: Vec<SelectionReport>,
     /// Blank ballots, where blank is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,16 +116,6 @@ pub struct ContestReport {
     /// that compare pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairwise: Option<Vec<Vec<u64>>>,
-    /// Row a, column b: strength of the strongest path from a to b. For contests that compare pairs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_strengths: Option<Vec<Vec<u64>>>,
-    /// Layers, best first: nobody in a later one beats anybody in an earlier one. For contests that compare pairs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ranking: Option<Vec<Vec<Id>>>,
-    /// Who won for certain; ties are said in `method`.
-    pub winners: Vec<Id>,
-    /// How winners follow from counts; or why there are none.
-    pub method: String,
 }
 
 /// A selection's count.
@@ -128,13 +140,8 @@ pub struct GroupReport {
     pub ballots: u64,
     /// Their total weight.
     pub weight: u64,
-    pub selections: Vec<SelectionReport>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blank: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undervotes: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairwise: Option<Vec<Vec<u64>>>,
+    #[serde(flatten)]
+    pub counts: CountsReport,
 }
 
 /// What became of a check.
@@ -158,8 +165,10 @@ impl Report {
         Self {
             format: FORMAT.into(),
             verdict: Verdict::Pass,
+            name: String::new(),
             fingerprint: fingerprint.map(|f| f.to_string()).unwrap_or_default(),
             tree_size,
+            credentials: 0,
             ballots_cast: 0,
             ballots_counted: 0,
             ballots_spoiled: 0,

@@ -13,7 +13,7 @@ mod folder;
 mod memory;
 mod tape;
 
-pub use download::{DownloadError, Downloaded, download};
+pub use download::{DownloadError, Downloaded, download, download_to};
 pub use folder::Folder;
 pub use memory::Memory;
 pub use tape::Tape;

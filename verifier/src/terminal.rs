@@ -29,6 +29,12 @@ impl Style {
         if wanted && std::io::stdout().is_terminal() { Self::Coloured } else { Self::Plain }
     }
 
+    /// A warning, in the colour of warnings.
+    #[must_use]
+    pub fn warning(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
@@ -53,6 +59,12 @@ pub(crate) fn clean(text: &str) -> String {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if hostile(c) { '?' } else { c }).collect()
+}
+
+/// A text from elsewhere that can't drive the terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    clean(text)
 }
 
 /// Breaks a text into lines of at most `width` characters where words allow.
@@ -83,9 +95,13 @@ pub fn render(report: &Report, style: Style) -> String {
 }
 
 fn write_report(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    if !report.name.is_empty() {
+        writeln!(out, "election     {}", clean(&report.name))?;
+    }
     writeln!(out, "fingerprint  {}", report.fingerprint)?;
     writeln!(out, "entries      {}", report.tree_size)?;
-    writeln!(out, "ballots      {} cast, {} counted", report.ballots_cast, report.ballots_counted)?;
+    let (cast, counted, roll) = (report.ballots_cast, report.ballots_counted, report.credentials);
+    writeln!(out, "ballots      {cast} cast, {counted} counted, of {roll} on the roll")?;
     for contest in &report.contests {
         write_contest(out, contest, style)?;
     }
@@ -108,8 +124,8 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> std::fmt::Re
 
 fn write_contest(out: &mut String, contest: &ContestReport, style: Style) -> std::fmt::Result {
     writeln!(out, "\n{} ({})", style.paint("1", &clean(&contest.name)), contest.method)?;
-    for (number, selection) in (1..).zip(&contest.selections) {
-        let count = match (selection.count, &contest.pairwise) {
+    for (number, selection) in (1..).zip(&contest.counts.selections) {
+        let count = match (selection.count, &contest.counts.pairwise) {
             (Some(count), _) => count.to_string(),
             (None, Some(_)) => format!("({number})"),
             (None, None) => "withheld".into(),
@@ -117,7 +133,7 @@ fn write_contest(out: &mut String, contest: &ContestReport, style: Style) -> std
         let mark = if contest.winners.contains(&selection.id) { "*" } else { " " };
         writeln!(out, " {mark}{count:>12}  {}", clean(&selection.name))?;
     }
-    for (count, what) in [(contest.blank, "blank"), (contest.undervotes, "not used")] {
+    for (count, what) in [(contest.counts.blank, "blank"), (contest.counts.undervotes, "not used")] {
         if let Some(count) = count {
             writeln!(out, "  {count:>12}  ({what})")?;
         }
@@ -127,7 +143,7 @@ fn write_contest(out: &mut String, contest: &ContestReport, style: Style) -> std
 
 /// The pairwise table, and the order with the strengths of its paths.
 fn write_pairs(out: &mut String, contest: &ContestReport) -> std::fmt::Result {
-    if let Some(pairwise) = &contest.pairwise {
+    if let Some(pairwise) = &contest.counts.pairwise {
         writeln!(out, "\n  ballots that rank the row's selection before the column's")?;
         write_table(out, pairwise)?;
     }
@@ -136,7 +152,7 @@ fn write_pairs(out: &mut String, contest: &ContestReport) -> std::fmt::Result {
         write_table(out, strengths)?;
     }
     if let Some(ranking) = &contest.ranking {
-        let number = |id: &Id| contest.selections.iter().position(|s| s.id == *id).map_or(0, |i| i + 1);
+        let number = |id: &Id| contest.counts.selections.iter().position(|s| s.id == *id).map_or(0, |i| i + 1);
         let layer = |ids: &Vec<Id>| ids.iter().map(|id| format!("({})", number(id))).collect::<Vec<_>>().join(" = ");
         writeln!(out, "\n  order: {}", ranking.iter().map(layer).collect::<Vec<_>>().join(" > "))?;
     }

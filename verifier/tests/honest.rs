@@ -38,12 +38,16 @@ fn an_honest_election_passes_every_check_and_its_counts_are_reported() {
     assert_eq!(report.fingerprint, fingerprint.to_string());
     assert_eq!(verified.state.unwrap().phase(), Phase::Published);
     // Weighted: voters 10, 11 and 12 count three times.
-    let counts =
-        |contest: usize| -> Vec<_> { report.contests[contest].selections.iter().map(|s| s.count.unwrap()).collect() };
+    let counts = |contest: usize| -> Vec<_> {
+        report.contests[contest].counts.selections.iter().map(|s| s.count.unwrap()).collect()
+    };
     assert_eq!((counts(0), counts(1)), (vec![7, 6, 6, 0, 0], vec![11, 1, 6]));
-    assert_eq!((report.contests[0].blank, report.contests[1].blank), (None, Some(0)));
+    assert_eq!((report.contests[0].counts.blank, report.contests[1].counts.blank), (None, Some(0)));
     for contest in &report.contests {
-        assert_eq!((contest.kind.as_str(), &contest.winners), ("choice", &vec![contest.selections[0].id.clone()]));
+        assert_eq!(
+            (contest.kind.as_str(), &contest.winners),
+            ("choice", &vec![contest.counts.selections[0].id.clone()])
+        );
     }
     let cells: Vec<_> = report.groups.iter().map(|g| (g.groups.len(), g.ballots, g.weight)).collect();
     assert_eq!(cells, [(1, 4, 4), (1, 4, 4), (1, 5, 11), (1, 2, 2), (1, 2, 2), (1, 4, 8)]);
@@ -144,8 +148,8 @@ fn a_contest_with_too_few_voters_is_withheld_and_said_so() {
     assert!(report.check("V25").unwrap().message.contains("1 contest is withheld"));
     let budget = &report.contests[1];
     assert!(budget.method.starts_with("withheld") && budget.winners.is_empty());
-    assert!(budget.selections.iter().all(|s| s.count.is_none()));
-    assert_eq!(report.contests[0].selections[0].count, Some(1));
+    assert!(budget.counts.selections.iter().all(|s| s.count.is_none()));
+    assert_eq!(report.contests[0].counts.selections[0].count, Some(1));
 }
 
 #[test]
@@ -161,7 +165,7 @@ fn a_group_with_too_few_voters_is_counted_with_its_neighbour() {
         report.groups.iter().map(|cell| cell.groups.iter().map(ToString::to_string).collect()).collect();
     // In the east one guest voted: its count for the chair is given with the south's.
     assert_eq!(groups, [vec!["north"], vec!["east", "south"], vec!["north"], vec!["east"], vec!["south"]]);
-    assert_eq!(report.groups[1].selections[0].count, Some(3));
+    assert_eq!(report.groups[1].counts.selections[0].count, Some(3));
 }
 
 #[test]
@@ -193,7 +197,7 @@ fn an_election_without_ballots_has_counts_of_zero() {
     election.finish(&mut rng()).unwrap();
     let report = check(&files(election));
     assert!(report.passed(), "{:?}", report.failed());
-    assert!(report.contests.iter().flat_map(|c| &c.selections).all(|s| s.count == Some(0)));
+    assert!(report.contests.iter().flat_map(|c| &c.counts.selections).all(|s| s.count == Some(0)));
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn re_votes_reach_back_over_many_bundles() {
         let report = veritally_verifier::verify(&memory, &options, &NoProgress).unwrap();
         assert!(report.passed(), "{:?}", report.failed());
         assert_eq!((report.ballots_cast, report.ballots_counted), (400, 300));
-        let counts: Vec<_> = report.contests[0].selections.iter().map(|s| s.count.unwrap()).collect();
+        let counts: Vec<_> = report.contests[0].counts.selections.iter().map(|s| s.count.unwrap()).collect();
         assert_eq!(counts, [200, 100, 0, 0, 0]);
     }
 }

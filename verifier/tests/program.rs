@@ -65,8 +65,10 @@ fn the_json_report_has_the_documented_shape() {
     let mut expected = vec![
         "format",
         "verdict",
+        "name",
         "fingerprint",
         "tree_size",
+        "credentials",
         "ballots_cast",
         "ballots_counted",
         "ballots_spoiled",

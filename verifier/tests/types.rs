@@ -102,7 +102,7 @@ fn sums(weights: [u64; 2], first: [u64; 4], second: [u64; 4]) -> Vec<Option<u64>
 }
 
 fn counts(contest: &ContestReport) -> Vec<Option<u64>> {
-    contest.selections.iter().map(|s| s.count).collect()
+    contest.counts.selections.iter().map(|s| s.count).collect()
 }
 
 fn winners(contest: &ContestReport) -> Vec<&str> {
@@ -127,7 +127,7 @@ fn an_election_of_every_type_passes_and_each_contest_has_its_counts_and_winners(
     // Weights of the first and the second ballot: with short ones, and on long ones only.
     let (all, long) = ([7, 7], [6, 5]);
     assert_eq!(counts(&report.contests[0]), sums(all, [1, 1, 0, 0], [0; 4]));
-    assert_eq!((report.contests[0].blank, report.contests[0].undervotes), (Some(7), Some(7)));
+    assert_eq!((report.contests[0].counts.blank, report.contests[0].counts.undervotes), (Some(7), Some(7)));
     assert_eq!(winners(&report.contests[0]), ["a", "b"]);
     assert_eq!(counts(&report.contests[1]), sums(long, [5, 3, 0, 0], [0, 0, 1, 4]));
     assert_eq!(counts(&report.contests[2]), sums(long, [5, 1, 0, 0], [0, 0, 3, 0]));
@@ -137,7 +137,7 @@ fn an_election_of_every_type_passes_and_each_contest_has_its_counts_and_winners(
     assert_eq!(counts(&report.contests[4]), sums(long, [3, 2, 1, 0], [0, 0, 0, 3]));
     for contest in [1, 2, 4] {
         assert_eq!(winners(&report.contests[contest]), ["a"]);
-        assert!(report.contests[contest].pairwise.is_none() && report.contests[contest].ranking.is_none());
+        assert!(report.contests[contest].counts.pairwise.is_none() && report.contests[contest].ranking.is_none());
     }
 }
 
@@ -148,7 +148,7 @@ fn pairs_are_reported_as_a_matrix_with_path_strengths_and_order() {
     assert!(counts(pairs).iter().all(Option::is_none));
     // Seven of a > b = c > d, seven of d > a > b = c.
     let expected = [[0, 14, 14, 7], [0, 0, 0, 7], [0, 0, 0, 7], [7, 7, 7, 0]].map(|row| row.to_vec()).to_vec();
-    assert_eq!(pairs.pairwise, Some(expected));
+    assert_eq!(pairs.counts.pairwise, Some(expected));
     let strengths = [[0, 14, 14, 0], [0; 4], [0; 4], [0; 4]].map(|row| row.to_vec()).to_vec();
     assert_eq!(pairs.path_strengths, Some(strengths));
     assert_eq!(pairs.ranking, Some(vec![ids("ad"), ids("bc")]));
@@ -172,14 +172,14 @@ fn groups_under_the_floor_are_merged_in_every_contest_and_cells_add_up_to_the_to
         let cells: Vec<_> = report.groups.iter().filter(|cell| cell.contest == contest.id).collect();
         let groups: Vec<Vec<&str>> = cells.iter().map(|c| c.groups.iter().map(Id::as_str).collect()).collect();
         assert_eq!(groups, [vec!["east"], vec!["west", "south"]], "{}", contest.id);
-        for (i, selection) in contest.selections.iter().enumerate() {
-            let sum: u64 = cells.iter().filter_map(|cell| cell.selections[i].count).sum();
+        for (i, selection) in contest.counts.selections.iter().enumerate() {
+            let sum: u64 = cells.iter().filter_map(|cell| cell.counts.selections[i].count).sum();
             assert_eq!(sum, selection.count.unwrap_or(0));
         }
-        let Some(pairwise) = &contest.pairwise else { continue };
+        let Some(pairwise) = &contest.counts.pairwise else { continue };
         for (a, row) in pairwise.iter().enumerate() {
             for (b, total) in row.iter().enumerate() {
-                let in_cells = cells.iter().map(|cell| cell.pairwise.as_ref().unwrap()[a][b]);
+                let in_cells = cells.iter().map(|cell| cell.counts.pairwise.as_ref().unwrap()[a][b]);
                 assert_eq!(in_cells.sum::<u64>(), *total);
             }
         }

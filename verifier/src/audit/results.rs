@@ -5,7 +5,7 @@ use veritally_crypto::leaves::{CellCounts, ContestResult};
 use veritally_crypto::manifest::{CheckedManifest, Contest, text};
 use veritally_crypto::record::RecordState;
 
-use crate::report::{ContestReport, GroupReport, Report, SelectionReport};
+use crate::report::{ContestReport, CountsReport, GroupReport, Report, SelectionReport};
 
 /// Enters numbers of ballots, and counts if they are decrypted.
 pub(super) fn fill(report: &mut Report, state: &RecordState) {
@@ -14,7 +14,10 @@ pub(super) fn fill(report: &mut Report, state: &RecordState) {
     report.ballots_counted = counts.ballots_counted;
     report.ballots_spoiled = counts.ballots_spoiled;
     report.credentials_reissued = counts.credentials_reissued;
+    report.credentials = counts.credentials;
     let manifest = state.manifest();
+    let language = manifest.languages.first().map_or("en", String::as_str);
+    report.name = text(&manifest.name, language).to_owned();
     for (result, cells) in state.decrypted().unwrap_or_default().iter().zip(state.cells()) {
         let Some(contest) = manifest.contests.get(cells.contest) else { continue };
         let rows = Rows::new(manifest, contest, cells.contest);
@@ -24,10 +27,7 @@ pub(super) fn fill(report: &mut Report, state: &RecordState) {
             groups: counts.groups.clone(),
             ballots: cell.ballots,
             weight: cell.weight,
-            selections: rows.selections(Some(&counts.counts)),
-            blank: rows.find(&counts.counts, RowMeaning::Blank),
-            undervotes: rows.find(&counts.counts, RowMeaning::Undervotes),
-            pairwise: contest.rule.outcome(&counts.counts, contest.selections.len()).pairwise,
+            counts: rows.counts(Some(&counts.counts)),
         }));
     }
 }
@@ -48,6 +48,16 @@ impl<'a> Rows<'a> {
 
     fn find(&self, counts: &[u64], meaning: RowMeaning) -> Option<u64> {
         self.meanings.iter().zip(counts).find(|(m, _)| **m == meaning).map(|(_, count)| *count)
+    }
+
+    fn counts(&self, counts: Option<&[u64]>) -> CountsReport {
+        let outcome = |counts| self.contest.rule.outcome(counts, self.contest.selections.len());
+        CountsReport {
+            selections: self.selections(counts),
+            blank: counts.and_then(|counts| self.find(counts, RowMeaning::Blank)),
+            undervotes: counts.and_then(|counts| self.find(counts, RowMeaning::Undervotes)),
+            pairwise: counts.and_then(|counts| outcome(counts).pairwise),
+        }
     }
 
     fn selections(&self, counts: Option<&[u64]>) -> Vec<SelectionReport> {
@@ -80,18 +90,15 @@ impl<'a> Rows<'a> {
             (false, true) => outcome.method.to_owned(),
             (false, false) => format!("{}; tied for the last seats: {}", outcome.method, tied.join(", ")),
         };
-        let counts = (!result.withheld).then_some(totals.as_slice());
-        let pairwise = outcome.pairwise.filter(|_| !result.withheld);
-        let ranking = pairwise.is_some().then(|| outcome.ranking.iter().map(|layer| ids(layer)).collect());
+        let counts = self.counts((!result.withheld).then_some(totals.as_slice()));
+        let compared = counts.pairwise.is_some();
+        let ranking = compared.then(|| outcome.ranking.iter().map(|layer| ids(layer)).collect());
         ContestReport {
             id: self.contest.id.clone(),
             name: text(&self.contest.name, self.language).to_owned(),
             kind: self.contest.rule.type_name().to_owned(),
-            selections: self.selections(counts),
-            blank: counts.and_then(|counts| self.find(counts, RowMeaning::Blank)),
-            undervotes: counts.and_then(|counts| self.find(counts, RowMeaning::Undervotes)),
-            path_strengths: outcome.path_strengths.filter(|_| pairwise.is_some()),
-            pairwise,
+            counts,
+            path_strengths: outcome.path_strengths.filter(|_| compared),
             ranking,
             winners: if result.withheld { vec![] } else { ids(&outcome.winners) },
             method,

@@ -84,6 +84,17 @@ impl Listing {
         }
         Ok(listing)
     }
+
+    /// An earlier version of a tile is not there any more.
+    pub(crate) fn forget(&mut self, tile: TilePath) {
+        let place = (tile.kind(), tile.index());
+        if let Some(widths) = self.earlier.get_mut(&place) {
+            widths.retain(|width| *width != tile.width());
+            if widths.is_empty() {
+                self.earlier.remove(&place);
+            }
+        }
+    }
 }
 
 /// Compares a tile with the record's, and with earlier, shorter versions of it.

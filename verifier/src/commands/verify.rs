@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use veritally_board_api::Link;
 use veritally_crypto::hash::Hash;
-use veritally_verifier::{NoProgress, Options, Progress, Report, Source, progress, source, terminal};
+use veritally_verifier::{NoProgress, Options, Progress, Report, Source, html, progress, source, terminal};
 
 use super::{block_on, parse_fingerprint, status};
 
@@ -19,22 +20,40 @@ pub(crate) struct Verify {
     /// The record: a folder, a tar file, or an election's address (`veritally://HOST/ELECTION?fp=HEX`,
     /// `https://HOST/e/ELECTION`).
     #[arg(required = true)]
-    record: Option<String>,
+    pub(super) record: Option<String>,
     /// The election's fingerprint, from a letter or an official notice.
     #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
-    fingerprint: Option<Hash>,
+    pub(super) fingerprint: Option<Hash>,
     /// Write the report as JSON to this file, or to standard output (`-`) in place of the table.
     #[arg(long, value_name = "PATH|-")]
     json: Option<PathBuf>,
+    /// Write the report as one page to this file: with charts, and printable as the result's certificate.
+    #[arg(long, value_name = "PATH")]
+    html: Option<PathBuf>,
     /// Threads; as many as there are cores, unless given.
     #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
+    pub(super) jobs: Option<NonZeroUsize>,
     /// Keep what is downloaded in this folder; a later run goes on from there.
     #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
+    pub(super) keep: Option<PathBuf>,
     /// Say nothing while working.
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
+    /// Keep verifying a live election until its result is published, and warn at once when the board contradicts itself.
+    #[arg(long)]
+    follow: bool,
+    /// While following: pause between two questions to the board.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "follow")]
+    pub(super) every: u64,
+    /// While following: a board that does not go on for so long although it should has stalled.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "follow")]
+    pub(super) stall_after: u64,
+    /// While following: stop after so long.
+    #[arg(long, value_name = "SECONDS", requires = "follow")]
+    pub(super) stop_after: Option<u64>,
+    /// While following: where evidence against the board is kept [default: beside --keep, or veritally-evidence].
+    #[arg(long, value_name = "DIR", requires = "follow")]
+    pub(super) evidence: Option<PathBuf>,
 }
 
 /// A record, and the folder that is deleted afterwards.
@@ -46,21 +65,31 @@ struct Opened {
 
 pub(crate) fn run(arguments: &Verify) -> anyhow::Result<ExitCode> {
     let record = arguments.record.as_deref().context("which record?")?;
+    if arguments.follow {
+        return super::follow::run(arguments, record);
+    }
     let progress: Box<dyn Progress> =
         if arguments.quiet { Box::new(NoProgress) } else { progress::on_standard_error() };
     let opened = open(arguments, record, progress.as_ref())?;
     let options = Options { fingerprint: opened.fingerprint, jobs: arguments.jobs };
     let report = veritally_verifier::verify(opened.source.as_ref(), &options, progress.as_ref())?;
-    show(arguments, &report)?;
+    write_reports(arguments, &report)?;
     Ok(status(report.passed()))
 }
 
-fn show(arguments: &Verify, report: &Report) -> anyhow::Result<()> {
+/// To files, and to standard output.
+pub(super) fn write_reports(arguments: &Verify, report: &Report) -> anyhow::Result<()> {
     let json = report.to_json()?;
+    let write =
+        |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()));
+    if let Some(path) = &arguments.html {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) * 1_000;
+        write(path, &html::render(report, now)?)?;
+    }
     let shown = match arguments.json.as_deref() {
         Some(path) if path == Path::new("-") => json,
         Some(path) => {
-            std::fs::write(path, json).with_context(|| format!("can't write {}", path.display()))?;
+            write(path, &json)?;
             terminal::render(report, terminal::Style::of_standard_output())
         }
         None => terminal::render(report, terminal::Style::of_standard_output()),

@@ -77,6 +77,19 @@ fn read_head(note: &[u8]) -> Result<Head, DownloadError> {
 pub async fn download(link: &Link, folder: &Path, progress: &dyn Progress) -> Result<Downloaded, DownloadError> {
     let election = Client::for_link(link)?;
     let note = election.checkpoint().await?;
+    download_to(&election, &note, folder, progress).await
+}
+
+/// Downloads what this checkpoint covers: [`download`], for callers that asked for the checkpoint themselves.
+///
+/// # Errors
+/// [`DownloadError`].
+pub async fn download_to(
+    election: &ElectionClient,
+    note: &str,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<Downloaded, DownloadError> {
     let head = read_head(note.as_bytes())?;
     let size = head.tree_size;
     if size > MAX_ENTRIES {
@@ -96,7 +109,7 @@ pub async fn download(link: &Link, folder: &Path, progress: &dyn Progress) -> Re
     let files = || bundles_of(0, size).chain(tiles_of(size));
     progress.begin(Stage::Download, files().count() as u64);
     stream::iter(files())
-        .map(|tile| fetch(&election, &folder, tile, progress))
+        .map(|tile| fetch(election, &folder, tile, progress))
         .buffer_unordered(AHEAD)
         .try_for_each(|()| async { Ok(()) })
         .await?;

@@ -94,6 +94,6 @@ fn v21_ballots_whose_proof_does_not_hold_and_that_were_counted() {
         let report = report(&record);
         fails_only(&report, "V21", &[index], words);
         others_pass(&report, &["V21"]);
-        assert_eq!(report.contests[0].selections[3].count, Some(1));
+        assert_eq!(report.contests[0].counts.selections[3].count, Some(1));
     }
 }

@@ -99,7 +99,7 @@ fn v27_a_result_with_other_counts() {
     fails_only(&report, "V27", &[index], "not what the decryption shares combine to");
     others_pass(&report, &["V27"]);
     // The report has the counts that the shares combine to.
-    assert_eq!(report.contests[0].selections[0].count, Some(7));
+    assert_eq!(report.contests[0].counts.selections[0].count, Some(7));
 }
 
 #[test]
