@@ -13,6 +13,7 @@ use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
 use veritally_verifier::source::Memory;
 
 mod ballots;
+mod disputes;
 mod entries;
 mod lab;
 mod log;
@@ -48,7 +49,7 @@ pub struct Case {
 /// All cases, by check.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    let mut all = [setup::CASES, log::CASES, entries::CASES, ballots::CASES, outcome::CASES].concat();
+    let mut all = [setup::CASES, log::CASES, entries::CASES, ballots::CASES, outcome::CASES, disputes::CASES].concat();
     let number = |case: &Case| case.check.trim_start_matches('V').parse::<u32>().unwrap_or(u32::MAX);
     all.sort_by_key(number);
     all
@@ -89,6 +90,9 @@ fn signed_anew(bytes: &[u8], fingerprint: &Hash, key: &SigningSecret) -> Result<
         Leaf::Agreement(entry) => again(entry, fingerprint, key),
         Leaf::Result(entry) => again(entry, fingerprint, key),
         Leaf::Abandonment(entry) => again(entry, fingerprint, key),
+        Leaf::Complaint(entry) => again(entry, fingerprint, key),
+        Leaf::Restart(entry) => again(entry, fingerprint, key),
+        Leaf::Reissue(entry) => again(entry, fingerprint, key),
         _ => Err("this type of entry is not signed".into()),
     }
 }

@@ -374,7 +374,7 @@ class Verification:
             "name": r.manifest.name[r.manifest.languages[0]] if r.manifest else "",
             "fingerprint": sha256(self.entries[0]).hex() if self.entries else "",
             "tree_size": self.checkpoint.size if self.checkpoint else 0,
-            "credentials": len(r.voters),
+            "credentials": len(r.voters) - r.credentials_reissued,
             "ballots_cast": r.ballots_cast,
             "ballots_counted": r.tally.ballots if r.tally else 0,
             "ballots_spoiled": r.ballots_spoiled,

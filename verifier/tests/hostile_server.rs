@@ -1,0 +1,104 @@
+//! Downloads from servers that want to harm: bodies without end, lengths that lie, redirections, wrong sizes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::*;
+use veritally_board_api::{Client, ClientError, ElectionClient};
+use veritally_crypto::leaves::Head;
+use veritally_verifier::NoProgress;
+use veritally_verifier::sample::write_folder;
+use veritally_verifier::source::{DownloadError, Folder, MAX_ENTRIES, download_to};
+
+fn client(board: &Board) -> ElectionClient {
+    let link = board.link(None);
+    Client::new(link.board.as_str()).unwrap().with_patience(Duration::ZERO).election(link.election)
+}
+
+#[tokio::test]
+async fn what_has_no_end_is_cut_off_and_what_lies_is_refused() {
+    let record = record(finished());
+    let (files, dir) = (record.files().unwrap(), tempfile::tempdir().unwrap());
+    let note = String::from_utf8(files.0["checkpoint"].clone()).unwrap();
+    let board = Board::serve(files.clone());
+    let client = client(&board);
+    let elsewhere = Board::serve(files.clone());
+    for path in files.0.keys().filter(|path| path.starts_with("tile/")) {
+        let to = format!("http://{}/e/sample/{path}", elsewhere.address);
+        for trick in
+            [Trick::Endless, Trick::Short, Trick::Redirect(to), Trick::Status("500 No"), Trick::Status("204 No")]
+        {
+            board.trick(path, trick.clone());
+            let started = Instant::now();
+            let done = download_to(&client, &note, dir.path(), &NoProgress).await;
+            match (&trick, done) {
+                // An empty body is kept, and asked for again: the verification would say that it is damaged.
+                (Trick::Status("204 No"), Ok(_)) => {}
+                (_, Err(DownloadError::Client(error))) => {
+                    let expected = match trick {
+                        Trick::Endless => matches!(error, ClientError::TooLong { .. }),
+                        Trick::Short => matches!(error, ClientError::Unreachable { .. }),
+                        _ => matches!(error, ClientError::Unexpected { .. }),
+                    };
+                    assert!(expected, "{trick:?}: {error}");
+                }
+                (_, other) => panic!("{trick:?}: {other:?}"),
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "{trick:?}");
+            board.behave();
+        }
+    }
+    assert!(elsewhere.asked().is_empty(), "redirections are not followed");
+    // Nothing of it stands in the way of an honest server.
+    download_to(&client, &note, dir.path(), &NoProgress).await.unwrap();
+    assert!(check(&Folder::new(dir.path())).passed());
+}
+
+#[tokio::test]
+async fn an_interrupted_download_goes_on_where_it_stopped() {
+    let record = record(finished());
+    let (files, dir) = (record.files().unwrap(), tempfile::tempdir().unwrap());
+    let note = String::from_utf8(files.0["checkpoint"].clone()).unwrap();
+    let board = Board::serve(files.clone());
+    let last = files.0.keys().rfind(|path| path.starts_with("tile/")).unwrap();
+    board.trick(last, Trick::Short);
+    download_to(&client(&board), &note, dir.path(), &NoProgress).await.unwrap_err();
+    assert!(!dir.path().join("checkpoint").exists(), "a copy that is not whole says nothing of its size");
+    board.asked();
+    board.behave();
+    download_to(&client(&board), &note, dir.path(), &NoProgress).await.unwrap();
+    assert_eq!(board.asked(), [last.as_str()]);
+    assert!(check(&Folder::new(dir.path())).passed());
+}
+
+#[tokio::test]
+async fn sizes_that_nobody_can_have_filled_are_refused_before_anything_is_asked_for() {
+    let record = record(opened());
+    let (board, dir) = (Board::serve(record.files().unwrap()), tempfile::tempdir().unwrap());
+    let head = Head { tree_size: MAX_ENTRIES + 1, ..record.head() };
+    let note = String::from_utf8(record.checkpoint(&head).unwrap()).unwrap();
+    let refused = download_to(&client(&board), &note, dir.path(), &NoProgress).await;
+    assert!(matches!(refused, Err(DownloadError::TooLarge(_))));
+    let refused = download_to(&client(&board), "no note", dir.path(), &NoProgress).await;
+    assert!(matches!(refused, Err(DownloadError::Checkpoint(_))));
+    assert!(board.asked().is_empty());
+}
+
+#[tokio::test]
+async fn files_of_the_wrong_size_fail_the_verification_not_the_verifier() {
+    let record = record(opened());
+    let (mut files, dir) = (record.files().unwrap(), tempfile::tempdir().unwrap());
+    for (path, bytes) in files.0.iter_mut().filter(|(path, _)| path.starts_with("tile/")) {
+        bytes.truncate(bytes.len() - if path.contains("entries") { 7 } else { 1 });
+    }
+    let note = String::from_utf8(files.0["checkpoint"].clone()).unwrap();
+    let board = Board::serve(files.clone());
+    download_to(&client(&board), &note, dir.path(), &NoProgress).await.unwrap();
+    assert_eq!(check(&Folder::new(dir.path())).failed(), ["V5"]);
+    // The same in a folder that somebody sent.
+    let other = tempfile::tempdir().unwrap();
+    write_folder(&files, other.path()).unwrap();
+    assert_eq!(check(&Folder::new(other.path())).failed(), ["V5"]);
+}
