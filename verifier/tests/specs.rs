@@ -11,7 +11,6 @@ const ALTERED: [&str; 8] = [
     include_str!("altered/setup.rs"),
     include_str!("altered/ballots.rs"),
     include_str!("altered/tally.rs"),
-    include_str!("altered/voters.rs"),
     include_str!("altered/decryption.rs"),
     include_str!("altered/voters.rs"),
 ];
