@@ -84,7 +84,7 @@ async fn receipts_are_looked_at_again_and_the_last_ballot_is_found_in_the_result
     person.sees("the result", |overview| overview.elections()[0].is_counted()).await;
     let Verification::Done(result) = person.overview.elections()[0].verification() else { unreachable!() };
     assert_eq!(result.ballots.iter().map(|ballot| ballot.counted).collect::<Vec<_>>(), [false, true]);
-    assert_eq!(result.report.contests[0].selections[1].count, Some(1));
+    assert_eq!(result.report.contests[0].counts.selections[1].count, Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
