@@ -55,7 +55,8 @@ pub const ROUTES: &[Route] = &[
     route("elections", "/elections", &["GET", "POST"]),
     route("health", "/health", &["GET"]),
     route("ready", "/ready", &["GET"]),
-    route("ballots", "/e/{election}/ballots", &["POST"]),
+    // GET is a page for people.
+    route("ballots", "/e/{election}/ballots", &["GET", "POST"]),
     route("entries", "/e/{election}/entries", &["POST"]),
     route("receipts", "/e/{election}/receipts/{code}", &["GET"]),
     route("status", "/e/{election}/status", &["GET"]),
