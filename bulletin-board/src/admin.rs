@@ -28,6 +28,7 @@ use crate::folder::{Folder, FolderError, Progress, Source};
 
 pub mod config;
 pub mod create;
+pub mod restart;
 
 pub use config::{Config, ConfigError};
 pub use create::{Created, create};

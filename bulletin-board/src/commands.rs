@@ -13,10 +13,11 @@ use veritally_board::store::sqlite::SqliteStore;
 use veritally_board::witnesses::kept;
 use veritally_board_api::files::write_atomic;
 use veritally_board_api::{Client, Link, key_file};
+use veritally_crypto::id::TrusteeId;
 use veritally_crypto::manifest::text;
 use veritally_crypto::signature::SigningSecret;
 
-use crate::{Abandon, Close, Command, Create, Export, Extend, Keygen, Post, Serve, Signed, Status, Target};
+use crate::{Abandon, Close, Command, Create, Export, Extend, Keygen, Post, Restart, Serve, Signed, Status, Target};
 
 /// A board's clock that differs by more than this from ours is reported: entries carry times.
 const CLOCK_WARNING_MS: u64 = 30_000;
@@ -32,6 +33,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Close(args) => close(args).await,
         Command::Extend(args) => extend(args).await,
         Command::Publish(args) => publish(args).await,
+        Command::Restart(args) => restart(args).await,
         Command::Abandon(args) => abandon(args).await,
         Command::Status(args) => status(args).await,
     }
@@ -202,6 +204,19 @@ async fn publish(args: Signed) -> Result<()> {
     let index = admin::publish(&target, &key, &moving(&bar)).await?;
     bar.finish_and_clear();
     println!("the result is published (entry {index})");
+    Ok(())
+}
+
+async fn restart(args: Restart) -> Result<()> {
+    let (target, key) = signed(&args.signed).await?;
+    let bar = bar("checking");
+    let absent: Vec<_> = args.absent.iter().copied().map(TrusteeId).collect();
+    let done = admin::restart::restart(&target, &key, &absent, args.discard_keys, &moving(&bar)).await?;
+    bar.finish_and_clear();
+    println!("attempt {} at the key ceremony begins (entry {})", done.attempt, done.index);
+    for exclusion in &done.excluded {
+        println!("left out: {} ({})", exclusion.trustee, exclusion.reason);
+    }
     Ok(())
 }
 

@@ -39,6 +39,8 @@ enum Command {
     Extend(Extend),
     /// Publish the counts that the trustees decrypted.
     Publish(Signed),
+    /// Begin the trustees' key ceremony anew, without those who cheated or do not come.
+    Restart(Restart),
     /// Give an election up.
     Abandon(Abandon),
     /// Show where an election stands.
@@ -155,6 +157,19 @@ struct Extend {
     /// The new end: 2027-05-08T20:00:00Z (UTC).
     #[arg(long)]
     until: String,
+}
+
+#[derive(Args)]
+struct Restart {
+    #[command(flatten)]
+    signed: Signed,
+    /// Number of a trustee that does not come, to be left out; may be repeated. Who was shown to cheat is left out
+    /// without being named.
+    #[arg(long, value_name = "N")]
+    absent: Vec<u64>,
+    /// Restart a ceremony that is complete, for example because a trustee lost its key file.
+    #[arg(long)]
+    discard_keys: bool,
 }
 
 #[derive(Args)]

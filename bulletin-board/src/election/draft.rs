@@ -157,6 +157,7 @@ impl Builder<'_> {
 fn time_of(leaf: &Leaf) -> Option<u64> {
     match leaf {
         Leaf::Reissue(entry) => Some(entry.time_ms),
+        Leaf::Restart(entry) => Some(entry.time_ms),
         Leaf::Opening(entry) => Some(entry.time_ms),
         Leaf::Extension(entry) => Some(entry.time_ms),
         Leaf::Closing(entry) => Some(entry.time_ms),
