@@ -1,17 +1,24 @@
-//! The trustee's part in the key ceremony: does whatever is next, waits for the others, resumes after a crash.
+//! The trustee's part in the key ceremony: does whatever is next, complains when it was cheated, waits for the others and
+//! for restarts, resumes after a crash.
+//!
+//! [`next`] says what that is, from the record's state and the key file alone; [`run`] does it on a board, and
+//! [`crate::offline`] on an exported record.
 
 use std::time::{Duration, Instant};
 
 use rand::CryptoRng;
-use veritally_board_api::ClientError;
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::ceremony::{CeremonyError, CeremonyPhase, Dealer};
+use veritally_crypto::hash::Hash;
 use veritally_crypto::id::TrusteeId;
-use veritally_crypto::leaves::{CommitTag, ConfirmTag, RehearsalTag, RevealTag, SharesTag, split};
-use veritally_crypto::record::Phase;
+use veritally_crypto::leaves::{
+    CommitTag, ComplaintTag, ConfirmTag, ExclusionReason, RehearsalTag, RevealTag, SharesTag, split,
+};
+use veritally_crypto::record::{Phase, RecordState};
 use veritally_crypto::signature::{SignedEntry, sign};
 
 use crate::Say;
+use crate::evidence::Keeper;
 use crate::journal::{Journal, JournalError};
 use crate::key_store::{KeyStore, KeyStoreError};
 use crate::replica::{Replica, ReplicaError};
@@ -27,12 +34,12 @@ pub enum CeremonyStop {
     #[error(transparent)]
     Replica(#[from] ReplicaError),
     /// The board refuses an entry.
-    #[error("the board refuses this trustee's {what}: {source}")]
+    #[error("this trustee's {what} is not in the log: {source}")]
     Refused {
         /// Which message.
         what: &'static str,
         /// Why.
-        source: ClientError,
+        source: ReplicaError,
     },
     /// The protocol: somebody else's message is wrong, or this key file's seed is not the one that was used.
     #[error("the ceremony can't go on: {0}")]
@@ -54,6 +61,20 @@ pub enum CeremonyStop {
         /// From whom.
         missing: Vec<TrusteeId>,
     },
+    /// Somebody cheated, and was named.
+    #[error("{named}; still waiting for an administrator to restart the ceremony; run the same command again later")]
+    Failed {
+        /// Who, and how.
+        named: String,
+    },
+    /// This trustee was left out.
+    #[error("{trustee} was left out of this election by a restart (reason: {reason}): it has nothing more to do")]
+    Excluded {
+        /// This one.
+        trustee: TrusteeId,
+        /// As the restart says.
+        reason: ExclusionReason,
+    },
     /// The key file was restored from a backup older than the ceremony.
     #[error(
         "the log has messages of this trustee that this key file knows nothing of: it is an older backup. \
@@ -64,6 +85,107 @@ pub enum CeremonyStop {
 
 fn names(trustees: &[TrusteeId]) -> String {
     trustees.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a trustee has to do in a ceremony.
+#[derive(Debug)]
+pub enum Next {
+    /// Post this.
+    Post {
+        /// Which message, for people.
+        what: &'static str,
+        /// Its entries: the message or its parts.
+        entries: Vec<Vec<u8>>,
+    },
+    /// The others' turn.
+    Wait {
+        /// What is awaited.
+        phase: CeremonyPhase,
+        /// From whom.
+        missing: Vec<TrusteeId>,
+    },
+    /// Somebody was shown to cheat: an administrator's turn.
+    Failed {
+        /// Who, and how.
+        named: String,
+    },
+    /// The keys exist.
+    Done,
+}
+
+/// What `trustee` has to do now. A seed that is drawn is on disk before anything made from it is returned.
+///
+/// # Errors
+/// [`CeremonyStop`].
+pub fn next(
+    state: &RecordState,
+    store: &mut KeyStore,
+    trustee: TrusteeId,
+    rng: &mut impl CryptoRng,
+) -> Result<Next, CeremonyStop> {
+    let ceremony = state.ceremony();
+    let (phase, attempt) = (ceremony.phase(), ceremony.parameters().attempt());
+    if let Some(exclusion) = state.excluded().iter().find(|exclusion| exclusion.trustee == trustee) {
+        return Err(CeremonyStop::Excluded { trustee, reason: exclusion.reason });
+    }
+    if phase == CeremonyPhase::Complete || state.phase() != Phase::Setup {
+        return Ok(Next::Done);
+    }
+    let began = ceremony.has_posted(trustee, CeremonyPhase::Commit);
+    if began && !store.has_ceremony_seed(&state.fingerprint(), attempt) {
+        return Err(CeremonyStop::OldKeyFile);
+    }
+    if ceremony.has_posted(trustee, phase) {
+        return Ok(waiting(state));
+    }
+    let seed = store.ceremony_seed(&state.fingerprint(), attempt, rng)?;
+    let dealer = Dealer::new(ceremony.parameters().clone(), trustee, &seed, store.decryption_secret().clone())?;
+    let hand = Hand { store, trustee, fingerprint: state.fingerprint() };
+    match phase {
+        CeremonyPhase::Commit => hand.post("commit", dealer.commit(), CommitTag::NAME),
+        CeremonyPhase::Reveal => hand.post("reveal", dealer.reveal(ceremony, rng)?, RevealTag::NAME),
+        CeremonyPhase::Shares => hand.post("shares", dealer.shares(ceremony, rng)?, SharesTag::NAME),
+        CeremonyPhase::Confirm => {
+            // All who cheated this trustee, so that one restart leaves them all out.
+            for accused in ceremony.parameters().trustees().filter(|l| *l != trustee) {
+                let done = ceremony.complaints().iter().any(|c| (c.trustee, c.dealer) == (trustee, accused));
+                match if done { continue } else { dealer.complain(ceremony, accused, rng) } {
+                    Ok(complaint) => return hand.post("complaint", complaint, ComplaintTag::NAME),
+                    Err(CeremonyError::NothingWrong { .. }) => {}
+                    Err(other) => return Err(other.into()),
+                }
+            }
+            if ceremony.has_failed() {
+                return Ok(waiting(state));
+            }
+            hand.post("confirm", dealer.open_shares(ceremony)?.confirm(ceremony)?, ConfirmTag::NAME)
+        }
+        _ => hand.post("rehearsal", dealer.open_shares(ceremony)?.rehearse(ceremony, rng)?, RehearsalTag::NAME),
+    }
+}
+
+/// Signs and splits.
+struct Hand<'a> {
+    store: &'a KeyStore,
+    trustee: TrusteeId,
+    fingerprint: Hash,
+}
+
+impl Hand<'_> {
+    fn post<E: SignedEntry + Clone>(&self, what: &'static str, message: E, name: &str) -> Result<Next, CeremonyStop> {
+        let message = sign(message, &self.fingerprint, self.store.identity())?;
+        let entries = split(&message, name, self.trustee, &self.fingerprint, self.store.identity())?;
+        Ok(Next::Post { what, entries })
+    }
+}
+
+fn waiting(state: &RecordState) -> Next {
+    let ceremony = state.ceremony();
+    if ceremony.has_failed() {
+        let named: Vec<_> = ceremony.complaints().iter().map(ToString::to_string).collect();
+        return Next::Failed { named: named.join("; ") };
+    }
+    Next::Wait { phase: ceremony.phase(), missing: ceremony.missing() }
 }
 
 /// Takes part until the ceremony is complete or `patience` is over.
@@ -80,84 +202,69 @@ pub async fn run(
 ) -> Result<(), CeremonyStop> {
     let trustee = replica.trustee(store.identity().verification_key())?;
     let started = Instant::now();
-    let mut waiting_since = None;
-    replica.expect(journal.seen_heads(replica.state().fingerprint()).collect::<Vec<_>>());
+    let (mut told, mut attempt) = (String::new(), replica.ceremony().parameters().attempt());
+    let fingerprint = replica.state().fingerprint();
+    replica.expect(journal.seen_heads(fingerprint).collect::<Vec<_>>());
     loop {
-        if let Some(head) = replica.update().await? {
-            journal.seen(replica.state().fingerprint(), head)?;
+        follow(replica, journal, store, say).await?;
+        let now = replica.ceremony().parameters().attempt();
+        if std::mem::replace(&mut attempt, now) != now {
+            say(&format!("an administrator restarted the ceremony: attempt {now} begins, with new polynomials"));
         }
-        let (phase, attempt) = (replica.ceremony().phase(), replica.ceremony().parameters().attempt());
-        if phase == CeremonyPhase::Complete || replica.state().phase() != Phase::Setup {
-            say("the key ceremony is complete: the election's keys exist, no one holds them alone");
-            return Ok(());
-        }
-        if replica.ceremony().has_posted(trustee, phase) {
-            if waiting_since != Some(phase) {
-                say(&format!("waiting for {} to {phase}", names(&replica.ceremony().missing())));
-                waiting_since = Some(phase);
+        let (line, stop) = match next(replica.state(), store, trustee, rng)? {
+            Next::Done => {
+                say("the key ceremony is complete: the election's keys exist, no one holds them alone");
+                return Ok(());
             }
-            if started.elapsed() > patience {
-                return Err(CeremonyStop::Waiting { phase, missing: replica.ceremony().missing() });
+            Next::Post { what, entries } => {
+                for entry in &entries {
+                    let posted = replica.post(entry).await;
+                    posted.map_err(|source| CeremonyStop::Refused { what, source })?;
+                }
+                say(&format!("{trustee} has done its part of: {what}"));
+                continue;
             }
-            tokio::time::sleep(POLL).await;
-            continue;
+            Next::Wait { phase, missing } => {
+                (format!("waiting for {} to {phase}", names(&missing)), CeremonyStop::Waiting { phase, missing })
+            }
+            Next::Failed { named } => {
+                (format!("{named}: waiting for an administrator to restart"), CeremonyStop::Failed { named })
+            }
+        };
+        if line != told {
+            say(&line);
+            told = line;
         }
-        let began = replica.ceremony().has_posted(trustee, CeremonyPhase::Commit);
-        if began && !store.has_ceremony_seed(&replica.state().fingerprint(), attempt) {
-            return Err(CeremonyStop::OldKeyFile);
+        if started.elapsed() > patience {
+            return Err(stop);
         }
-        // The seed is on disk before anything made from it leaves this machine.
-        let seed = store.ceremony_seed(&replica.state().fingerprint(), attempt, rng)?;
-        let parameters = replica.ceremony().parameters().clone();
-        let dealer = Dealer::new(parameters, trustee, &seed, store.decryption_secret().clone())?;
-        post_next(replica, &dealer, store, trustee, phase, rng).await?;
-        say(&format!("{trustee} has done its part of: {phase}"));
+        tokio::time::sleep(POLL).await;
     }
 }
 
-/// Makes and posts the message of a phase.
-async fn post_next(
-    replica: &Replica,
-    dealer: &Dealer,
+/// Brings the replica up to date and notes the head; keeps evidence when the board contradicts itself.
+async fn follow(
+    replica: &mut Replica,
+    journal: &mut Journal,
     store: &KeyStore,
-    trustee: TrusteeId,
-    phase: CeremonyPhase,
-    rng: &mut (impl CryptoRng + Send),
-) -> Result<(), CeremonyStop> {
-    let ceremony = replica.ceremony();
-    match phase {
-        CeremonyPhase::Commit => post(replica, store, trustee, dealer.commit(), CommitTag::NAME).await,
-        CeremonyPhase::Reveal => {
-            let reveal = dealer.reveal(ceremony, rng)?;
-            post(replica, store, trustee, reveal, RevealTag::NAME).await
-        }
-        CeremonyPhase::Shares => {
-            let shares = dealer.shares(ceremony, rng)?;
-            post(replica, store, trustee, shares, SharesTag::NAME).await
-        }
-        CeremonyPhase::Confirm => {
-            let confirm = dealer.open_shares(ceremony)?.confirm(ceremony)?;
-            post(replica, store, trustee, confirm, ConfirmTag::NAME).await
-        }
-        _ => {
-            let rehearsal = dealer.open_shares(ceremony)?.rehearse(ceremony, rng)?;
-            post(replica, store, trustee, rehearsal, RehearsalTag::NAME).await
-        }
-    }
-}
-
-async fn post<E: SignedEntry + Clone>(
-    replica: &Replica,
-    store: &KeyStore,
-    trustee: TrusteeId,
-    message: E,
-    name: &'static str,
+    say: Say<'_>,
 ) -> Result<(), CeremonyStop> {
     let fingerprint = replica.state().fingerprint();
-    let message = sign(message, &fingerprint, store.identity())?;
-    for entry in split(&message, name, trustee, &fingerprint, store.identity())? {
-        let posted = replica.client().submit_entry(entry).await;
-        posted.map_err(|source| CeremonyStop::Refused { what: name, source })?;
+    let seen_before = replica.checkpoint().cloned();
+    match replica.update().await {
+        Ok(Some(head)) => {
+            let note = replica.checkpoint().map(ToString::to_string);
+            Ok(journal.seen(fingerprint, head, note)?)
+        }
+        Ok(None) => Ok(()),
+        Err(error) => {
+            if error.is_contradiction() {
+                let folder = crate::evidence::folder_of(store.path());
+                let keeper = Keeper { client: replica.client(), folder: &folder, say };
+                let known: Vec<_> = seen_before.into_iter().collect();
+                keeper.compare(replica.state().manifest(), journal, &known).await;
+            }
+            Err(error.into())
+        }
     }
-    Ok(())
 }

@@ -9,17 +9,22 @@ use std::time::{Duration, Instant};
 use rand::CryptoRng;
 use veritally_board_api::{Client, ClientError, ElectionClient, Link};
 use veritally_crypto::canonical::{self, CanonicalError};
-use veritally_crypto::ceremony::{CeremonyError, Dealer};
+use veritally_crypto::ceremony::{CeremonyError, Dealer, TrusteeShares};
 use veritally_crypto::decryption::{DecryptionError, decrypt_contest};
+use veritally_crypto::hash::Hash;
 use veritally_crypto::id::TrusteeId;
 use veritally_crypto::leaves::{Agreement, AgreementTag, DecryptionShare, DecryptionShareTag, Head, split};
+use veritally_crypto::log::checkpoint::SignedCheckpoint;
 use veritally_crypto::log::merkle::{Frontier, leaf_hash};
+use veritally_crypto::log::note::MAX_NOTE_BYTES;
 use veritally_crypto::log::tiles::{bundles_of, decode_entries};
+use veritally_crypto::manifest::CheckedManifest;
 use veritally_crypto::record::{Phase, RecordState};
 use veritally_crypto::signature::sign;
-use veritally_verifier::source::{DownloadError, SourceError, download};
+use veritally_verifier::source::{CHECKPOINT, DownloadError, Folder, SourceError, download};
 use veritally_verifier::{Options, Progress, Report, Source, VerifyError, verify_record};
 
+use crate::evidence::Keeper;
 use crate::journal::{Journal, JournalError};
 use crate::key_store::{KeyStore, KeyStoreError};
 use crate::replica::{Replica, ReplicaError};
@@ -63,12 +68,23 @@ pub enum DutyStop {
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
     /// The record fails.
-    #[error("the election's record does NOT verify: nothing was agreed to or decrypted. Failed: {0}")]
-    Fails(String),
+    #[error("the election's record does NOT verify: nothing was agreed to or decrypted. Failed: {failed}")]
+    Fails {
+        /// The checks.
+        failed: String,
+        /// All of it.
+        report: Box<Report>,
+    },
+    /// An older copy of the key file.
+    #[error(
+        "this key file does not hold the seed of the election's ceremony: it is an older backup. Without the newest one \
+         this trustee can't decrypt"
+    )]
+    NoSeed,
     /// ⚠ An earlier signed head is no prefix of this log.
     #[error(
         "the log of {now} entries does not extend the one of {} entries with root {} that this trustee has seen signed: \
-         TWO VIEWS OF ONE ELECTION. Nothing was posted; keep the journal as evidence",
+         TWO VIEWS OF ONE ELECTION. Nothing was posted; keep journal and evidence",
         seen.tree_size, seen.root
     )]
     NotAnExtension {
@@ -99,13 +115,18 @@ pub enum DutyStop {
     )]
     DisputeWindow(u64),
     /// The others did not come in time.
-    #[error("{given} of {needed} agreements are there; run the same command again later, nothing is lost")]
+    #[error("{given} of {needed} agreements are there, {missing} have not agreed; run the same command again later, nothing is lost")]
     Waiting {
         /// So far.
         given: usize,
         /// q.
         needed: u64,
+        /// The others.
+        missing: String,
     },
+    /// Left out by a restart.
+    #[error("{0} was left out of this election by a restart: it can neither agree nor decrypt")]
+    Excluded(TrusteeId),
     /// A task of this program ended unexpectedly.
     #[error("the verification was interrupted")]
     Interrupted,
@@ -117,6 +138,10 @@ pub struct Question<'a> {
     pub report: &'a Report,
     /// What it would agree to.
     pub head: Head,
+    /// The election, with the cells that are to be decrypted.
+    pub state: &'a RecordState,
+    /// When the backup was made that the journal was restored from: an agreement given since is not in it.
+    pub restored_from: Option<u64>,
 }
 
 /// How the duty is done.
@@ -125,6 +150,8 @@ pub struct Duty<'a> {
     pub link: &'a Link,
     /// Where the copy of the record is kept.
     pub folder: &'a Path,
+    /// Where evidence is kept, should the board contradict itself.
+    pub evidence: &'a Path,
     /// Whether a closing before the announced end of voting is accepted: a question for the trustees among themselves.
     pub accept_early_closing: bool,
     /// How long to wait for closing, the dispute window and the others.
@@ -150,20 +177,24 @@ impl Duty<'_> {
         let started = Instant::now();
         let client = Client::for_link(self.link)?;
         self.wait_for_closing(&client, started).await?;
-        let (report, state) = self.verify(journal, progress).await?;
+        let (report, state) = self.verify(&client, journal, progress).await?;
         let mut replica = Replica::from_state(client, state);
         let trustee = replica.trustee(store.identity().verification_key())?;
-        let head = replica.state().closing_head().ok_or(DutyStop::NotClosed(replica.state().phase()))?;
+        let head = closing_head(replica.state(), trustee)?;
         self.wait_for_dispute_window(replica.state(), journal, started).await?;
-        self.agree(&mut replica, store, journal, trustee, &Question { report: &report, head }).await?;
+        let restored_from = journal.restored_from();
+        let question = Question { report: &report, head, state: replica.state(), restored_from };
+        if let Some(entry) = agreement(store, journal, trustee, &question, self.ask)? {
+            replica.post(&entry).await?;
+            (self.say)(&format!("{trustee} agrees to the log of {} entries", head.tree_size));
+        }
         self.wait_for_agreements(&mut replica, started).await?;
         if replica.state().decryptable().next().is_none() {
             (self.say)("there is nothing to decrypt: no cell has enough ballots");
             return Ok(());
         }
-        let done = replica.state().shares().iter().any(|share| share.trustee == trustee && share.shares.is_ok());
-        if !done {
-            self.decrypt(&replica, store, journal, trustee, head, rng).await?;
+        for entry in shares(replica.state(), store, journal, trustee, rng)? {
+            replica.post(&entry).await?;
         }
         (self.say)("this trustee's decryption shares are in the log; its duty is done");
         Ok(())
@@ -189,22 +220,34 @@ impl Duty<'_> {
         }
     }
 
-    /// The whole verification on this machine's own copy, and consistency with every head seen before.
-    async fn verify(&self, journal: &mut Journal, progress: &dyn Progress) -> Result<(Report, RecordState), DutyStop> {
-        let folder = download(self.link, self.folder, progress).await?.folder;
-        let options = Options { fingerprint: self.link.fingerprint, ..Options::default() };
+    /// A copy of the record, verified as a whole; evidence is kept of what is wrong with it.
+    async fn verify(
+        &self,
+        client: &ElectionClient,
+        journal: &mut Journal,
+        progress: &dyn Progress,
+    ) -> Result<(Report, RecordState), DutyStop> {
+        let keeper = Keeper { client, folder: self.evidence, say: self.say };
+        let manifest = client.manifest(self.link.fingerprint.as_ref()).await?;
+        let folder = match download(self.link, self.folder, progress).await {
+            Ok(downloaded) => downloaded.folder,
+            Err(error) => {
+                if matches!(error, DownloadError::Forked(_) | DownloadError::WentBack { .. }) {
+                    let kept: Vec<_> = kept_checkpoint(&Folder::new(self.folder), &manifest).into_iter().collect();
+                    keeper.compare(&manifest, journal, &kept).await;
+                }
+                return Err(error.into());
+            }
+        };
         (self.say)("verifying the whole record");
         // On this thread: the program has nothing else to do, and the work itself runs on all cores.
-        let verified = tokio::task::block_in_place(|| verify_record(&folder, &options, progress))?;
-        let Some(state) = verified.state else {
-            let failed = verified.report.failed().into_iter().filter_map(|id| verified.report.check(id));
-            let failed: Vec<_> = failed.map(|check| format!("{} {}", check.id, check.message)).collect();
-            return Err(DutyStop::Fails(failed.join("; ")));
-        };
-        let seen: Vec<Head> = journal.seen_heads(state.fingerprint()).collect();
-        tokio::task::block_in_place(|| check_extends(&folder, state.head(), &seen))?;
-        journal.seen(state.fingerprint(), state.head())?;
-        Ok((verified.report, state))
+        let verified = tokio::task::block_in_place(|| verify_copy(&folder, self.link.fingerprint, journal, progress));
+        match &verified {
+            Err(DutyStop::NotAnExtension { .. }) => keeper.compare(&manifest, journal, &[]).await,
+            Err(DutyStop::Fails { report, .. }) => keeper.bad_entry(&manifest, &folder, report).await,
+            _ => {}
+        }
+        verified
     }
 
     /// ⚠ The closing entry's own time is the administrator's word: what counts is this machine's clock when it first saw
@@ -215,9 +258,7 @@ impl Duty<'_> {
         journal: &mut Journal,
         started: Instant,
     ) -> Result<(), DutyStop> {
-        let seen = journal.first_seen_closed(state.fingerprint(), now_ms())?;
-        let announced = if self.accept_early_closing { 0 } else { state.closes_at_ms() };
-        let ends = seen.max(announced).saturating_add(state.manifest().dispute_window_ms);
+        let ends = window_ends(state, journal, self.accept_early_closing)?;
         loop {
             // By this machine's own clock.
             let left = ends.saturating_sub(now_ms());
@@ -235,35 +276,6 @@ impl Duty<'_> {
         }
     }
 
-    async fn agree(
-        &self,
-        replica: &mut Replica,
-        store: &KeyStore,
-        journal: &mut Journal,
-        trustee: TrusteeId,
-        question: &Question<'_>,
-    ) -> Result<(), DutyStop> {
-        let (state, head) = (replica.state(), question.head);
-        let fingerprint = state.fingerprint();
-        if let Some(logged) = state.agreements().get(&trustee) {
-            let bytes = canonical::to_bytes(logged)?;
-            let known = journal.agreement(fingerprint).is_some_and(|(_, entry)| entry.as_bytes() == bytes);
-            return if known { Ok(()) } else { Err(DutyStop::ForeignAgreement) };
-        }
-        if journal.agreement(fingerprint).is_none() && !(self.ask)(question) {
-            return Err(DutyStop::Declined);
-        }
-        let make = || -> Result<String, DutyStop> {
-            let agreement = Agreement { head, signature: None, time_ms: now_ms(), trustee, tag: AgreementTag };
-            let bytes = canonical::to_bytes(&sign(agreement, &fingerprint, store.identity())?)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let entry = journal.agree(fingerprint, head, make)?;
-        replica.client().submit_entry(entry.into_bytes()).await?;
-        (self.say)(&format!("{trustee} agrees to the log of {} entries", head.tree_size));
-        Ok(())
-    }
-
     async fn wait_for_agreements(&self, replica: &mut Replica, started: Instant) -> Result<(), DutyStop> {
         let mut told = false;
         loop {
@@ -276,7 +288,8 @@ impl Duty<'_> {
             }
             let (given, needed) = (replica.state().agreements().len(), replica.state().manifest().agreement_quorum);
             if started.elapsed() > self.patience {
-                return Err(DutyStop::Waiting { given, needed });
+                let missing = crate::status::names(&crate::status::not_agreed(replica.state()));
+                return Err(DutyStop::Waiting { given, needed, missing });
             }
             if !std::mem::replace(&mut told, true) {
                 (self.say)(&format!("{given} of {needed} agreements are there: waiting for the others"));
@@ -284,39 +297,132 @@ impl Duty<'_> {
             tokio::time::sleep(POLL).await;
         }
     }
+}
 
-    async fn decrypt(
-        &self,
-        replica: &Replica,
-        store: &mut KeyStore,
-        journal: &mut Journal,
-        trustee: TrusteeId,
-        head: Head,
-        rng: &mut (impl CryptoRng + Send),
-    ) -> Result<(), DutyStop> {
-        let state = replica.state();
-        let fingerprint = state.fingerprint();
-        let attempt = state.ceremony().parameters().attempt();
-        let make = || -> Result<Vec<String>, DutyStop> {
-            let seed = store.ceremony_seed(&fingerprint, attempt, rng)?;
-            let parameters = state.ceremony().parameters().clone();
-            let dealer = Dealer::new(parameters, trustee, &seed, store.decryption_secret().clone())?;
-            let shares = dealer.open_shares(state.ceremony())?;
-            let mut contests = vec![];
-            for cells in state.decryptable() {
-                let made = state.with_decryption(cells, |what| decrypt_contest(what, &shares, rng));
-                contests.push(made.ok_or(DutyStop::NotClosed(state.phase()))??);
-            }
-            let share = DecryptionShare { contests, head, signature: None, trustee, tag: DecryptionShareTag };
-            let share = sign(share, &fingerprint, store.identity())?;
-            let entries = split(&share, DecryptionShareTag::NAME, trustee, &fingerprint, store.identity())?;
-            Ok(entries.into_iter().map(|entry| String::from_utf8_lossy(&entry).into_owned()).collect())
-        };
-        for entry in journal.shares(fingerprint, head, make)? {
-            replica.client().submit_entry(entry.into_bytes()).await?;
-        }
-        Ok(())
+/// The signed note of an earlier copy.
+fn kept_checkpoint(folder: &Folder, manifest: &CheckedManifest) -> Option<SignedCheckpoint> {
+    let bytes = folder.read(CHECKPOINT, MAX_NOTE_BYTES).ok()?.bytes()?;
+    SignedCheckpoint::parse(std::str::from_utf8(&bytes).ok()?, &manifest.log.origin, &manifest.log.key).ok()
+}
+
+/// The whole verification of a copy on this machine, and consistency with every head seen before; the head is noted.
+///
+/// # Errors
+/// [`DutyStop`]: the record fails, or does not extend a head that was seen.
+pub fn verify_copy(
+    folder: &Folder,
+    fingerprint: Option<Hash>,
+    journal: &mut Journal,
+    progress: &dyn Progress,
+) -> Result<(Report, RecordState), DutyStop> {
+    let options = Options { fingerprint, ..Options::default() };
+    let verified = verify_record(folder, &options, progress)?;
+    let Some(state) = verified.state else {
+        let failed = verified.report.failed().into_iter().filter_map(|id| verified.report.check(id));
+        let failed: Vec<_> = failed.map(|check| format!("{} {}", check.id, check.message)).collect();
+        return Err(DutyStop::Fails { failed: failed.join("; "), report: Box::new(verified.report) });
+    };
+    let seen: Vec<Head> = journal.seen_heads(state.fingerprint()).collect();
+    check_extends(folder, state.head(), &seen)?;
+    let note = kept_checkpoint(folder, state.manifest()).map(|checkpoint| checkpoint.to_string());
+    journal.seen(state.fingerprint(), state.head(), note)?;
+    Ok((verified.report, state))
+}
+
+/// What is to be agreed to, if this trustee has a say.
+///
+/// # Errors
+/// [`DutyStop::Excluded`], [`DutyStop::NotClosed`], [`DutyStop::Abandoned`].
+pub fn closing_head(state: &RecordState, trustee: TrusteeId) -> Result<Head, DutyStop> {
+    if state.ceremony().parameters().is_excluded(trustee) {
+        return Err(DutyStop::Excluded(trustee));
     }
+    if state.phase() == Phase::Abandoned {
+        return Err(DutyStop::Abandoned);
+    }
+    state.closing_head().ok_or(DutyStop::NotClosed(state.phase()))
+}
+
+/// When the dispute window ends, by this machine's clock; notes that the closing was seen.
+///
+/// # Errors
+/// [`DutyStop::Journal`].
+pub fn window_ends(state: &RecordState, journal: &mut Journal, accept_early: bool) -> Result<u64, DutyStop> {
+    let seen = journal.first_seen_closed(state.fingerprint(), now_ms())?;
+    let announced = if accept_early { 0 } else { state.closes_at_ms() };
+    Ok(seen.max(announced).saturating_add(state.manifest().dispute_window_ms))
+}
+
+/// This trustee's one agreement, written down before it is returned; `None` when the log has it. Asks the owner first.
+///
+/// # Errors
+/// [`DutyStop::ForeignAgreement`], [`DutyStop::Declined`], [`DutyStop::Journal`] with another head.
+pub fn agreement(
+    store: &KeyStore,
+    journal: &mut Journal,
+    trustee: TrusteeId,
+    question: &Question<'_>,
+    ask: &dyn Fn(&Question<'_>) -> bool,
+) -> Result<Option<Vec<u8>>, DutyStop> {
+    let (state, head) = (question.state, question.head);
+    let fingerprint = state.fingerprint();
+    if let Some(logged) = state.agreements().get(&trustee) {
+        let bytes = canonical::to_bytes(logged)?;
+        let known = journal.agreement(fingerprint).is_some_and(|(_, entry)| entry.as_bytes() == bytes);
+        return if known { Ok(None) } else { Err(DutyStop::ForeignAgreement) };
+    }
+    if journal.agreement(fingerprint).is_none() && !ask(question) {
+        return Err(DutyStop::Declined);
+    }
+    let make = || -> Result<String, DutyStop> {
+        let agreement = Agreement { head, signature: None, time_ms: now_ms(), trustee, tag: AgreementTag };
+        let bytes = canonical::to_bytes(&sign(agreement, &fingerprint, store.identity())?)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    Ok(Some(journal.agree(fingerprint, head, make)?.into_bytes()))
+}
+
+/// This trustee's decryption shares, written down before they are returned; none when the log has them. Call it only when
+/// q trustees agreed.
+///
+/// # Errors
+/// [`DutyStop`].
+pub fn shares(
+    state: &RecordState,
+    store: &mut KeyStore,
+    journal: &mut Journal,
+    trustee: TrusteeId,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<Vec<u8>>, DutyStop> {
+    let head = state.may_release_shares().ok_or(DutyStop::NotClosed(state.phase()))?;
+    if state.shares().iter().any(|share| share.trustee == trustee && share.shares.is_ok()) {
+        return Ok(vec![]);
+    }
+    let fingerprint = state.fingerprint();
+    let make = || -> Result<Vec<String>, DutyStop> {
+        let opened = open_shares(state, store, trustee)?;
+        let mut contests = vec![];
+        for cells in state.decryptable() {
+            let made = state.with_decryption(cells, |what| decrypt_contest(what, &opened, rng));
+            contests.push(made.ok_or(DutyStop::NotClosed(state.phase()))??);
+        }
+        let share = DecryptionShare { contests, head, signature: None, trustee, tag: DecryptionShareTag };
+        let share = sign(share, &fingerprint, store.identity())?;
+        let entries = split(&share, DecryptionShareTag::NAME, trustee, &fingerprint, store.identity())?;
+        Ok(entries.into_iter().map(|entry| String::from_utf8_lossy(&entry).into_owned()).collect())
+    };
+    Ok(journal.shares(fingerprint, head, make)?.into_iter().map(String::into_bytes).collect())
+}
+
+/// This trustee's secret shares of the election keys, opened anew from the log.
+///
+/// # Errors
+/// [`DutyStop::Ceremony`], [`DutyStop::NoSeed`].
+pub fn open_shares(state: &RecordState, store: &KeyStore, trustee: TrusteeId) -> Result<TrusteeShares, DutyStop> {
+    let parameters = state.ceremony().parameters().clone();
+    let seed = store.known_seed(&state.fingerprint(), parameters.attempt()).ok_or(DutyStop::NoSeed)?;
+    let dealer = Dealer::new(parameters, trustee, &seed, store.decryption_secret().clone())?;
+    Ok(dealer.open_shares(state.ceremony())?)
 }
 
 /// Recomputes the log's root at every size at which a signed head was seen.

@@ -5,7 +5,8 @@
 //! ever repeated byte for byte.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,16 @@ pub enum Event {
         fingerprint: Hash,
         /// The log's head then.
         head: Head,
+        /// The signed note, word by word: evidence, should the board ever contradict it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checkpoint: Option<String>,
+    },
+    /// This journal came out of a backup: what was said after that backup, it does not know.
+    Restored {
+        /// When, by this machine's clock.
+        time_ms: u64,
+        /// When the backup was made.
+        backup_ms: u64,
     },
     /// A verified log with its closing entry, for the first time: the dispute window begins.
     Closed {
@@ -71,6 +82,14 @@ pub enum JournalError {
     /// Shares without an agreement.
     #[error("there is no agreement of this trustee to these shares' head: nothing was posted")]
     NoAgreement,
+    /// Others could change what this trustee remembers.
+    #[error("others may write the journal {} (mode {mode:o}): run `chmod 600` on it", path.display())]
+    Permissions {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A line that this program did not write.
     #[error("line {line} of the journal {} is damaged; restore it from the backup", path.display())]
     Damaged {
@@ -93,6 +112,19 @@ pub enum JournalError {
     },
 }
 
+/// Where the journal of a key file is: `<key file>.journal`.
+#[must_use]
+pub fn path_of(key_file: &Path) -> PathBuf {
+    let mut name = key_file.as_os_str().to_owned();
+    name.push(".journal");
+    PathBuf::from(name)
+}
+
+/// Parses whole lines; the number of the first that is damaged.
+fn parse(text: &str) -> Result<Vec<Event>, usize> {
+    (1..).zip(text.lines()).map(|(number, line)| serde_json::from_str(line).map_err(|_| number)).collect()
+}
+
 /// The journal beside a key file.
 #[derive(Debug)]
 pub struct Journal {
@@ -107,31 +139,33 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]. A last line that was not written to its end (a crash) is cut off: it was never acted upon.
     pub fn open(key_file: &Path) -> Result<Self, JournalError> {
-        let mut name = key_file.as_os_str().to_owned();
-        name.push(".journal");
-        let path = PathBuf::from(name);
+        let path = path_of(key_file);
         let io = |source| JournalError::Io { path: path.clone(), source };
-        let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(io)?;
+        let begun = !path.exists();
+        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path).map_err(io)?;
+        let mode = file.metadata().map_err(io)?.permissions().mode() & 0o7777;
+        if mode & 0o022 != 0 {
+            return Err(JournalError::Permissions { path, mode });
+        }
+        if begun {
+            // The new name, too, must survive a crash.
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        }
         // Two runs at once could give two agreements: the lock lasts as long as the journal is open.
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(JournalError::InUse { path }),
             Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
         }
-        let mut events = vec![];
-        let mut reader = BufReader::new(&file);
-        let (mut line, mut number, mut whole) = (String::new(), 0, 0);
-        while reader.read_line(&mut line).map_err(io)? > 0 {
-            number += 1;
-            if !line.ends_with('\n') {
-                file.set_len(whole).map_err(io)?;
-                break;
-            }
-            let damaged = || JournalError::Damaged { path: path.clone(), line: number };
-            events.push(serde_json::from_str(&line).map_err(|_| damaged())?);
-            whole += line.len() as u64;
-            line.clear();
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(io)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(io)?;
+            text.truncate(whole);
         }
+        let events = parse(&text).map_err(|line| JournalError::Damaged { path: path.clone(), line })?;
         Ok(Self { path, file, events })
     }
 
@@ -139,6 +173,41 @@ impl Journal {
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// All of it, as in the file.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]; none that occurs.
+    pub fn text(&self) -> Result<String, JournalError> {
+        let io = |e: serde_json::Error| JournalError::Io { path: self.path.clone(), source: e.into() };
+        let lines = self.events.iter().map(|event| serde_json::to_string(event).map(|line| line + "\n"));
+        lines.collect::<Result<_, _>>().map_err(io)
+    }
+
+    /// Checks that `text` is a journal, and gives its events.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`], under the name of the file that it came from.
+    pub fn read(text: &str, from: &Path) -> Result<Vec<Event>, JournalError> {
+        parse(text).map_err(|line| JournalError::Damaged { path: from.into(), line })
+    }
+
+    /// Notes that this journal was restored.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn restored(&mut self, time_ms: u64, backup_ms: u64) -> Result<(), JournalError> {
+        self.write(Event::Restored { time_ms, backup_ms })
+    }
+
+    /// When the newest backup was made that this journal was restored from, if it was.
+    #[must_use]
+    pub fn restored_from(&self) -> Option<u64> {
+        self.events.iter().rev().find_map(|event| match event {
+            Event::Restored { backup_ms, .. } => Some(*backup_ms),
+            _ => None,
+        })
     }
 
     fn write(&mut self, event: Event) -> Result<(), JournalError> {
@@ -155,15 +224,25 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Io`].
-    pub fn seen(&mut self, fingerprint: Hash, head: Head) -> Result<(), JournalError> {
-        let event = Event::Seen { fingerprint, head };
-        if self.events.contains(&event) { Ok(()) } else { self.write(event) }
+    pub fn seen(&mut self, fingerprint: Hash, head: Head, checkpoint: Option<String>) -> Result<(), JournalError> {
+        if self.seen_heads(fingerprint).any(|seen| seen == head) {
+            return Ok(());
+        }
+        self.write(Event::Seen { fingerprint, head, checkpoint })
+    }
+
+    /// The signed notes of heads of an election that were noted, oldest first.
+    pub fn seen_checkpoints(&self, fingerprint: Hash) -> impl Iterator<Item = &str> + '_ {
+        self.events.iter().filter_map(move |event| match event {
+            Event::Seen { fingerprint: f, checkpoint, .. } if *f == fingerprint => checkpoint.as_deref(),
+            _ => None,
+        })
     }
 
     /// All heads of an election that were noted.
     pub fn seen_heads(&self, fingerprint: Hash) -> impl Iterator<Item = Head> + '_ {
         self.events.iter().filter_map(move |event| match event {
-            Event::Seen { fingerprint: f, head } if *f == fingerprint => Some(*head),
+            Event::Seen { fingerprint: f, head, .. } if *f == fingerprint => Some(*head),
             _ => None,
         })
     }
@@ -279,15 +358,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = dir.path().join("key");
         let mut journal = Journal::open(&key).unwrap();
-        journal.seen(Hash::ZERO, head(1)).unwrap();
-        journal.seen(Hash::ZERO, head(2)).unwrap();
+        journal.seen(Hash::ZERO, head(1), None).unwrap();
+        journal.seen(Hash::ZERO, head(2), None).unwrap();
         drop(journal);
         let path = dir.path().join("key.journal");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, &text[..text.len() - 5]).unwrap();
         let mut journal = Journal::open(&key).unwrap();
         assert_eq!(journal.seen_heads(Hash::ZERO).collect::<Vec<_>>(), [head(1)]);
-        journal.seen(Hash::ZERO, head(3)).unwrap();
+        journal.seen(Hash::ZERO, head(3), None).unwrap();
         drop(journal);
         assert_eq!(Journal::open(&key).unwrap().seen_heads(Hash::ZERO).count(), 2);
         std::fs::write(&path, "{}\n").unwrap();

@@ -205,6 +205,12 @@ impl KeyStore {
         seed.ok_or_else(|| KeyStoreError::Content { path: self.path.clone() })
     }
 
+    /// The seed of a ceremony in which this trustee has taken part.
+    #[must_use]
+    pub fn known_seed(&self, fingerprint: &Hash, attempt: u64) -> Option<Zeroizing<[u8; 32]>> {
+        seed_bytes(&self.content.seeds.get(&format!("{fingerprint}/{attempt}"))?.0)
+    }
+
     /// Whether this file holds the seed of that ceremony: without it there are no shares to decrypt with.
     #[must_use]
     pub fn has_ceremony_seed(&self, fingerprint: &Hash, attempt: u64) -> bool {

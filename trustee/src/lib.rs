@@ -13,10 +13,12 @@
 
 pub mod ceremony;
 pub mod duty;
+pub mod evidence;
 pub mod journal;
 pub mod key_store;
 pub mod passphrase;
 pub mod replica;
+pub mod status;
 
 /// Milliseconds since the Unix epoch by this machine's clock.
 #[must_use]

@@ -1,15 +1,22 @@
 //! The trustee's own copy of a record's state, kept up with a board that is not believed.
 
+use std::time::{Duration, Instant};
+
 use futures_util::StreamExt as _;
-use veritally_board_api::{Client, ClientError, ElectionClient, Link};
+use veritally_board_api::{Client, ClientError, ElectionClient, Link, Submitted};
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::ceremony::Ceremony;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{LeafIndex, TrusteeId};
 use veritally_crypto::leaves::{Head, Leaf};
+use veritally_crypto::log::Receipt;
 use veritally_crypto::log::checkpoint::{CheckpointError, SignedCheckpoint};
+use veritally_crypto::log::receipt::ReceiptError;
 use veritally_crypto::record::{Phase, RecordState, Rejection};
 use veritally_crypto::signature::VerificationKey;
+
+/// How long an entry may wait for its place in the log.
+const SEQUENCING_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the board's record can't be followed.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +50,7 @@ pub enum ReplicaError {
     /// ⚠ A signed head seen earlier is no prefix of this log.
     #[error(
         "the log does not extend the one of {} entries with root {} that this trustee has seen signed: TWO VIEWS OF ONE \
-         ELECTION. Nothing was posted; keep the journal as evidence", .0.tree_size, .0.root
+         ELECTION. Nothing was posted; keep journal and evidence", .0.tree_size, .0.root
     )]
     NotAnExtension(Head),
     /// Another election than the link says.
@@ -57,9 +64,23 @@ pub enum ReplicaError {
     /// The key file's identity is not in the manifest.
     #[error("none of this election's trustees has the identity key of this key file")]
     NotATrustee,
+    /// The receipt for an entry of this trustee.
+    #[error("the board's receipt for this trustee's entry does not verify: {0}")]
+    Receipt(#[from] ReceiptError),
+    /// The board took an entry and does not log it.
+    #[error("the board does not log this trustee's entry; run the same command again later")]
+    Pending,
     /// A ballot where none is expected.
     #[error("the log has ballots already: the key ceremony is over")]
     Ballots,
+}
+
+impl ReplicaError {
+    /// Whether the board contradicts what it signed before.
+    #[must_use]
+    pub fn is_contradiction(&self) -> bool {
+        matches!(self, Self::Rollback { .. } | Self::Fork(_) | Self::NotAnExtension(_))
+    }
 }
 
 /// A copy of a record's state.
@@ -69,6 +90,8 @@ pub struct Replica {
     state: RecordState,
     /// Heads that were seen signed and that the log must still pass through.
     expected: Vec<Head>,
+    /// The last one that the board showed, whether the log fits it or not.
+    checkpoint: Option<SignedCheckpoint>,
 }
 
 impl Replica {
@@ -85,14 +108,14 @@ impl Replica {
             Some(expected) if expected != state.fingerprint() => {
                 Err(ReplicaError::Fingerprint { expected, found: state.fingerprint() })
             }
-            _ => Ok(Self { client, state, expected: vec![] }),
+            _ => Ok(Self { client, state, expected: vec![], checkpoint: None }),
         }
     }
 
     /// Goes on from a state that was verified otherwise.
     #[must_use]
     pub fn from_state(client: ElectionClient, state: RecordState) -> Self {
-        Self { client, state, expected: vec![] }
+        Self { client, state, expected: vec![], checkpoint: None }
     }
 
     /// Demands that the log pass through these heads, seen signed before.
@@ -118,6 +141,31 @@ impl Replica {
         &self.client
     }
 
+    /// The last checkpoint that the board showed.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<&SignedCheckpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Sends one of this trustee's entries until the board has logged it, and verifies the receipt.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub async fn post(&self, entry: &[u8]) -> Result<LeafIndex, ReplicaError> {
+        let deadline = Instant::now() + SEQUENCING_PATIENCE;
+        loop {
+            match self.client.submit_entry(entry.to_vec()).await? {
+                Submitted::Receipt { text, .. } => {
+                    let log = &self.state.manifest().log;
+                    return Ok(Receipt::parse(&text)?.verify(entry, &log.origin, &log.key)?.0);
+                }
+                Submitted::Pending { .. } if Instant::now() > deadline => return Err(ReplicaError::Pending),
+                // Sending again is asking again.
+                Submitted::Pending { .. } => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+    }
+
     /// The number of the trustee with this identity key.
     ///
     /// # Errors
@@ -137,7 +185,9 @@ impl Replica {
     pub async fn update(&mut self) -> Result<Option<Head>, ReplicaError> {
         let text = self.client.checkpoint().await?;
         let log = &self.state.manifest().log;
-        let head = SignedCheckpoint::parse(&text, &log.origin, &log.key)?.checkpoint().head();
+        let checkpoint = SignedCheckpoint::parse(&text, &log.origin, &log.key)?;
+        let head = checkpoint.checkpoint().head();
+        self.checkpoint = Some(checkpoint);
         let seen = self.state.head();
         if head.tree_size < seen.tree_size {
             return Err(ReplicaError::Rollback { seen: seen.tree_size, found: head.tree_size });
