@@ -34,6 +34,6 @@ pub use dealer::Dealer;
 pub use error::{CeremonyError, CeremonyPhase};
 pub use keys::ElectionKeys;
 pub use parameters::CeremonyParameters;
-pub use possession::{PossessionError, prove_possession, verify_possession};
+pub use possession::{PossessionError, enrolment_fingerprint, enrolment_words, prove_possession, verify_possession};
 pub use shares::TrusteeShares;
 pub use state::{Ceremony, ComplaintVerdict, JudgedComplaint};

@@ -39,7 +39,7 @@ pub enum CeremonyStop {
         /// Which message.
         what: &'static str,
         /// Why.
-        source: ReplicaError,
+        source: Box<ReplicaError>,
     },
     /// The protocol: somebody else's message is wrong, or this key file's seed is not the one that was used.
     #[error("the ceremony can't go on: {0}")]
@@ -217,11 +217,17 @@ pub async fn run(
                 return Ok(());
             }
             Next::Post { what, entries } => {
-                for entry in &entries {
-                    let posted = replica.post(entry).await;
-                    posted.map_err(|source| CeremonyStop::Refused { what, source })?;
+                let before = replica.state().head();
+                let refused = post(replica, &entries).await.err();
+                if let Some(source) = refused {
+                    // Somebody else's entry may have come first, a complaint or a restart: then this one is out of date.
+                    follow(replica, journal, store, say).await?;
+                    if replica.state().head() == before {
+                        return Err(CeremonyStop::Refused { what, source: source.into() });
+                    }
+                } else {
+                    say(&format!("{trustee} has done its part of: {what}"));
                 }
-                say(&format!("{trustee} has done its part of: {what}"));
                 continue;
             }
             Next::Wait { phase, missing } => {
@@ -240,6 +246,13 @@ pub async fn run(
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+async fn post(replica: &Replica, entries: &[Vec<u8>]) -> Result<(), ReplicaError> {
+    for entry in entries {
+        replica.post(entry).await?;
+    }
+    Ok(())
 }
 
 /// Brings the replica up to date and notes the head; keeps evidence when the board contradicts itself.

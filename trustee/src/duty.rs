@@ -115,7 +115,9 @@ pub enum DutyStop {
     )]
     DisputeWindow(u64),
     /// The others did not come in time.
-    #[error("{given} of {needed} agreements are there, {missing} have not agreed; run the same command again later, nothing is lost")]
+    #[error(
+        "{given} of {needed} agreements are there, {missing} have not agreed; run the same command again later, nothing is lost"
+    )]
     Waiting {
         /// So far.
         given: usize,

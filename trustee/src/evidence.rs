@@ -56,16 +56,22 @@ impl Keeper<'_> {
     /// The first entry that fails a check, with the signed head that covers it.
     pub async fn bad_entry(&self, manifest: &CheckedManifest, source: &dyn Source, report: &Report) {
         let failed = report.checks.iter().filter(|check| report.failed().contains(&check.id.as_str()));
-        let Some((check, index)) = failed.filter_map(|check| Some((check, *check.entries.first()?))).next() else { return };
+        let Some((check, index)) = failed.filter_map(|check| Some((check, *check.entries.first()?))).next() else {
+            return;
+        };
         let read = |path: &str, limit| source.read(path, limit).ok().and_then(|content| content.bytes());
-        let Some(note) = read(CHECKPOINT, MAX_NOTE_BYTES).and_then(|bytes| String::from_utf8(bytes).ok()) else { return };
+        let Some(note) = read(CHECKPOINT, MAX_NOTE_BYTES).and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            return;
+        };
         let tile = bundles_of(index, report.tree_size).next();
         let entry = tile.and_then(|tile| {
             let bytes = read(&tile.to_string(), MAX_BUNDLE_BYTES)?;
             let offset = usize::try_from(index - tile.range().start).ok()?;
             Some(decode_entries(&bytes, tile.width()).ok()?.get(offset)?.to_vec())
         });
-        let (Some(entry), Ok(proof)) = (entry, self.client.inclusion_proof(index, report.tree_size).await) else { return };
+        let (Some(entry), Ok(proof)) = (entry, self.client.inclusion_proof(index, report.tree_size).await) else {
+            return;
+        };
         let reason = format!("{}: {}", check.id, check.message);
         self.keep(manifest, Finding::BadEntry { first: note, entry, index, inclusion: proof.0, reason }).await;
     }

@@ -17,8 +17,9 @@ use veritally_crypto::manifest::TrusteeKeys;
 use veritally_crypto::signature::SigningSecret;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// Key files hold a few hundred bytes and one seed a ceremony.
-const MAX_FILE_BYTES: usize = 1 << 20;
+/// Key files hold a few hundred bytes and one seed a ceremony; backups a journal too, of some hundred bytes a head seen and
+/// the decryption shares.
+const MAX_FILE_BYTES: usize = 64 << 20;
 
 /// What is wrong with a key file.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,7 @@ impl KeyStore {
             seeds: BTreeMap::new(),
         };
         let store = Self { path: path.into(), passphrase, content, identity, decryption_secret, work_factor };
-        files::create_secret(path, &store.encrypt()?)?;
+        files::create_secret(path, &store.encrypt(store.content_text()?.as_bytes())?)?;
         Ok(store)
     }
 
@@ -116,15 +117,29 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError`]: unreadable, readable by others, wrong passphrase, damaged.
     pub fn open(path: &Path, passphrase: Zeroizing<String>) -> Result<Self, KeyStoreError> {
+        let plain = Self::decrypt(path, &passphrase)?;
+        Self::from_content(path, &plain, passphrase)
+    }
+
+    /// What is in an encrypted file.
+    pub(crate) fn decrypt(path: &Path, passphrase: &Zeroizing<String>) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
         let encrypted = files::read_secret(path)?;
         let refused = || KeyStoreError::Decrypt { path: path.into() };
         if encrypted.len() > MAX_FILE_BYTES {
             return Err(refused());
         }
-        let identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_string()));
-        let plain = Zeroizing::new(age::decrypt(&identity, &encrypted).map_err(|_| refused())?);
+        let identity = age::scrypt::Identity::new(SecretString::from(passphrase.as_str()));
+        Ok(Zeroizing::new(age::decrypt(&identity, &encrypted).map_err(|_| refused())?))
+    }
+
+    /// From a key file's content; `path` is where it came from and where changes are written.
+    pub(crate) fn from_content(
+        path: &Path,
+        plain: &[u8],
+        passphrase: Zeroizing<String>,
+    ) -> Result<Self, KeyStoreError> {
         let damaged = || KeyStoreError::Content { path: path.into() };
-        let content: Content = serde_json::from_slice(&plain).map_err(|_| damaged())?;
+        let content: Content = serde_json::from_slice(plain).map_err(|_| damaged())?;
         if content.format != FORMAT {
             return Err(damaged());
         }
@@ -135,14 +150,30 @@ impl KeyStore {
         Ok(Self { path: path.into(), passphrase, content, identity, decryption_secret, work_factor: None })
     }
 
-    fn encrypt(&self) -> Result<Vec<u8>, KeyStoreError> {
-        let plain =
-            Zeroizing::new(serde_json::to_vec(&self.content).map_err(|e| KeyStoreError::Encrypt(e.to_string()))?);
-        let mut recipient = age::scrypt::Recipient::new(SecretString::from(self.passphrase.to_string()));
+    /// The content as it is encrypted.
+    pub(crate) fn content_text(&self) -> Result<Zeroizing<String>, KeyStoreError> {
+        let text = serde_json::to_string(&self.content).map_err(|e| KeyStoreError::Encrypt(e.to_string()))?;
+        Ok(Zeroizing::new(text))
+    }
+
+    /// Encrypts with this key file's passphrase.
+    pub(crate) fn encrypt(&self, plain: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        let mut recipient = age::scrypt::Recipient::new(SecretString::from(self.passphrase.as_str()));
         if let Some(factor) = self.work_factor {
             recipient.set_work_factor(factor);
         }
-        age::encrypt(&recipient, &plain).map_err(|e| KeyStoreError::Encrypt(e.to_string()))
+        age::encrypt(&recipient, plain).map_err(|e| KeyStoreError::Encrypt(e.to_string()))
+    }
+
+    /// Writes the same keys to another file, which must not exist.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`].
+    pub fn copy_to(&self, path: &Path, work_factor: Option<u8>) -> Result<(), KeyStoreError> {
+        let text = self.content_text()?;
+        let mut copy = Self::from_content(path, text.as_bytes(), self.passphrase.clone())?;
+        copy.work_factor = work_factor;
+        Ok(files::create_secret(path, &copy.encrypt(text.as_bytes())?)?)
     }
 
     /// Keeps writing with this scrypt work factor (its base-two logarithm).
@@ -195,7 +226,8 @@ impl KeyStore {
             let mut seed = Zeroizing::new([0; 32]);
             rng.fill_bytes(seed.as_mut());
             self.content.seeds.insert(name.clone(), Seed(hex::encode(seed.as_slice())));
-            let written = self.encrypt().and_then(|bytes| Ok(files::write_secret(&self.path, &bytes)?));
+            let sealed = self.content_text().and_then(|text| self.encrypt(text.as_bytes()));
+            let written = sealed.and_then(|bytes| Ok(files::write_secret(&self.path, &bytes)?));
             if let Err(error) = written {
                 self.content.seeds.remove(&name);
                 return Err(error);

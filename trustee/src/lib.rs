@@ -11,11 +11,15 @@
 //! - [`replica`]: the trustee's copy of the record's state.
 //! - [`ceremony`] and [`duty`]: what it does before and after the election.
 
+pub mod backup;
 pub mod ceremony;
 pub mod duty;
+pub mod enrolment;
 pub mod evidence;
 pub mod journal;
 pub mod key_store;
+pub mod offline;
+pub mod page;
 pub mod passphrase;
 pub mod replica;
 pub mod status;

@@ -1,25 +1,19 @@
-//! `veritally-trustee`: a trustee's program.
+//! `veritally-trustee`: a trustee's program. This file parses arguments; [`commands`] does and prints.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use veritally_board_api::files::write_atomic;
-use veritally_board_api::{Client, Link};
-use veritally_crypto::canonical;
-use veritally_trustee::duty::{Duty, Question};
-use veritally_trustee::journal::Journal;
-use veritally_trustee::key_store::KeyStore;
-use veritally_trustee::replica::Replica;
-use veritally_trustee::{ceremony, passphrase};
-use veritally_verifier::progress;
+use veritally_board_api::Link;
+use veritally_crypto::hash::Hash;
+
+mod commands;
 
 /// A trustee's program: makes the election's keys together with the other trustees, and decrypts its result with them.
 ///
 /// The key file is encrypted with a passphrase, asked for at the terminal, or taken from --passphrase-fd or the
-/// environment variable VERITALLY_PASSPHRASE.
+/// environment variable VERITALLY_PASSPHRASE. `veritally-trustee files` says which file to keep, when.
 #[derive(Parser)]
 #[command(name = "veritally-trustee", version)]
 struct Cli {
@@ -35,16 +29,33 @@ struct Key {
     /// Read the passphrase's line from this file descriptor
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<i32>,
+    /// scrypt's work factor (base-two logarithm) instead of about a second's worth on this machine; for tests
+    #[arg(long, hide = true)]
+    work_factor: Option<u8>,
 }
 
 #[derive(clap::Args)]
 struct Election {
     /// The election's link: veritally://HOST/ELECTION?fp=HEX
     #[arg(long)]
-    link: String,
+    link: Link,
     /// Wait at most so many seconds for the others
     #[arg(long, value_name = "SECONDS", default_value_t = 7 * 24 * 3600)]
     wait: u64,
+}
+
+/// A record from a board, or exported.
+#[derive(clap::Args)]
+struct Record {
+    /// The election's link
+    #[arg(long, required_unless_present = "record")]
+    link: Option<Link>,
+    /// A folder with the exported record instead
+    #[arg(long, conflicts_with = "link")]
+    record: Option<PathBuf>,
+    /// The election's fingerprint, with --record
+    #[arg(long, value_name = "HEX", requires = "record")]
+    fingerprint: Option<Hash>,
 }
 
 #[derive(Subcommand)]
@@ -59,18 +70,26 @@ enum Command {
         /// Where to write the public file
         #[arg(long)]
         public: PathBuf,
-        /// scrypt's work factor (base-two logarithm) instead of about a second's worth on this machine; for tests
-        #[arg(long, hide = true)]
-        work_factor: Option<u8>,
     },
-    /// Take part in the key ceremony: does what is next, waits, resumes
+    /// Show a public file's enrolment fingerprint, to read aloud and as a QR code
+    Fingerprint {
+        /// Public files
+        #[arg(required = true)]
+        public: Vec<PathBuf>,
+    },
+    /// Take part in the key ceremony: does what is next, waits, resumes; complains when it was dealt a wrong share
     Ceremony {
         #[command(flatten)]
         key: Key,
         #[command(flatten)]
         election: Election,
-        #[arg(long, hide = true)]
-        work_factor: Option<u8>,
+    },
+    /// Try whether this machine's key file still works for an election: any time after the shares were dealt
+    Rehearse {
+        #[command(flatten)]
+        key: Key,
+        #[command(flatten)]
+        record: Record,
     },
     /// After closing: verify everything, agree to the log's head, decrypt
     Decrypt {
@@ -88,105 +107,113 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Show what has been done and what is awaited
+    /// Show what has been done, what is awaited from whom, and what can go on without them
     Status {
+        #[command(flatten)]
+        record: Record,
+    },
+    /// Write key file and journal to one encrypted file, and check that it works; or check an earlier one
+    Backup {
+        #[command(flatten)]
+        key: Key,
+        /// The file to write; it must not exist
+        #[arg(long, required_unless_present = "check")]
+        out: Option<PathBuf>,
+        /// Check that this backup works and is as new as the key file
+        #[arg(long, conflicts_with = "out", value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
+    /// Make key file and journal from a backup
+    Restore {
+        #[command(flatten)]
+        key: Key,
+        /// The backup
+        #[arg(long)]
+        backup: PathBuf,
+    },
+    /// Say which file to keep, when
+    Files,
+    /// Download an election's record to a folder, for a machine without a network
+    Export {
         /// The election's link
         #[arg(long)]
-        link: String,
+        link: Link,
+        /// Where to
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// On a machine without a network: verify a folder, and write what this trustee has to say next to a file
+    Offline {
+        #[command(flatten)]
+        key: Key,
+        /// The folder
+        #[arg(long)]
+        record: PathBuf,
+        /// The election's fingerprint, as the invitation says
+        #[arg(long, value_name = "HEX")]
+        fingerprint: Hash,
+        /// The file to write, for `post`
+        #[arg(long)]
+        out: PathBuf,
+        /// Accept that voting was closed before its announced end
+        #[arg(long)]
+        accept_early_closing: bool,
+        /// Agree without being asked
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Post what `offline` wrote
+    Post {
+        /// The election's link
+        #[arg(long)]
+        link: Link,
+        /// The file
+        file: PathBuf,
+    },
+    /// Write the ceremony as one page to print and sign
+    Page {
+        #[command(flatten)]
+        record: Record,
+        /// The HTML file to write
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Cosign a board's checkpoints, as a witness whose key the manifest names (see `veritally-verifier witness`)
+    Witness {
+        /// The witness's key file: not a trustee's
+        #[arg(long, value_name = "FILE")]
+        witness_key: PathBuf,
+        /// The witness's name, as in the manifest
+        #[arg(long)]
+        name: String,
+        /// Where it remembers what it cosigned. Never restore an old copy
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// The election's link
+        #[arg(long)]
+        link: Link,
+        /// Pause between two questions
+        #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        every: u64,
+        /// Ask once, and stop
+        #[arg(long)]
+        once: bool,
     },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     // Secrets stay out of core files.
-    let no_cores = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
-    match no_cores.context("core dumps can't be switched off").and(run(Cli::parse()).await) {
+    let no_cores = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("core dumps can't be switched off");
+    let done = match no_cores {
+        Ok(()) => commands::run(Cli::parse().command).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("veritally-trustee: {error:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn say(line: &str) {
-    println!("{line}");
-}
-
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
-        Command::Init { key, name, public, work_factor } => {
-            let passphrase = passphrase::read(key.passphrase_fd, true)?;
-            let rng = &mut rand::rng();
-            let store = KeyStore::create(&key.key, &name, passphrase, work_factor, rng)?;
-            write_atomic(&public, &canonical::to_bytes(&store.public_keys(rng))?)?;
-            println!("{} holds your secrets: keep a copy and the passphrase, apart from each other", key.key.display());
-            println!("{} is for the administrator; your identity key is", public.display());
-            println!("  {}", store.identity().verification_key());
-            Ok(())
-        }
-        Command::Ceremony { key, election, work_factor } => {
-            let link = Link::parse(&election.link)?;
-            let (mut store, mut journal) = open(&key)?;
-            store.set_work_factor(work_factor);
-            let mut replica = Replica::connect(&link).await?;
-            let patience = Duration::from_secs(election.wait);
-            let rng = &mut rng();
-            ceremony::run(&mut replica, &mut store, &mut journal, patience, rng, &say).await?;
-            Ok(())
-        }
-        Command::Decrypt { key, election, record, accept_early_closing, yes } => {
-            let link = Link::parse(&election.link)?;
-            let (mut store, mut journal) = open(&key)?;
-            let folder = record.unwrap_or_else(|| key.key.with_extension(format!("{}.record", link.election)));
-            let ask = move |question: &Question<'_>| confirm(question, yes);
-            let patience = Duration::from_secs(election.wait);
-            let duty = Duty { link: &link, folder: &folder, accept_early_closing, patience, ask: &ask, say: &say };
-            let progress = progress::on_standard_error();
-            duty.run(&mut store, &mut journal, progress.as_ref(), &mut rng()).await?;
-            Ok(())
-        }
-        Command::Status { link } => status(&Link::parse(&link)?).await,
-    }
-}
-
-fn open(key: &Key) -> anyhow::Result<(KeyStore, Journal)> {
-    let store = KeyStore::open(&key.key, passphrase::read(key.passphrase_fd, false)?)?;
-    let journal = Journal::open(&key.key)?;
-    Ok((store, journal))
-}
-
-/// The thread's generator can't be sent between threads; one seeded by the operating system can.
-fn rng() -> rand::rngs::StdRng {
-    use rand::SeedableRng as _;
-    rand::rngs::StdRng::from_rng(&mut rand::rng())
-}
-
-fn confirm(question: &Question<'_>, yes: bool) -> bool {
-    let report = question.report;
-    println!("You are about to agree to this, once and for ever:");
-    println!("  fingerprint  {}", report.fingerprint);
-    println!("  log          {} entries, root {}", question.head.tree_size, question.head.root);
-    println!("  ballots      {} cast, {} counted", report.ballots_cast, report.ballots_counted);
-    println!("  verified     all checks pass on this machine's own copy");
-    if yes {
-        return true;
-    }
-    println!("Type \"agree\" to agree and to release your decryption shares once enough trustees have:");
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).is_ok() && line.trim() == "agree"
-}
-
-async fn status(link: &Link) -> anyhow::Result<()> {
-    let status = Client::for_link(link)?.status().await?;
-    println!("election   {} ({})", status.election, status.phase);
-    println!("ballots    {} cast, {} counted", status.counts.ballots_cast, status.counts.ballots_counted);
-    if status.phase == veritally_crypto::record::Phase::Setup {
-        let mut replica = Replica::connect(link).await?;
-        replica.update().await?;
-        let missing: Vec<_> = replica.ceremony().missing().iter().map(ToString::to_string).collect();
-        println!("ceremony   {}", replica.ceremony().phase());
-        println!("awaited    {}", if missing.is_empty() { "nobody".into() } else { missing.join(", ") });
-    }
-    Ok(())
 }

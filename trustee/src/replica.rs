@@ -83,6 +83,16 @@ impl ReplicaError {
     }
 }
 
+/// The number of the trustee with this identity key.
+///
+/// # Errors
+/// [`ReplicaError::NotATrustee`].
+pub fn trustee_of(state: &RecordState, identity: VerificationKey) -> Result<TrusteeId, ReplicaError> {
+    let trustees = (1..).zip(&state.manifest().trustees);
+    let found = trustees.filter(|(_, keys)| keys.identity_key == identity).map(|(number, _)| TrusteeId(number)).next();
+    found.ok_or(ReplicaError::NotATrustee)
+}
+
 /// A copy of a record's state.
 #[derive(Debug)]
 pub struct Replica {
@@ -171,10 +181,7 @@ impl Replica {
     /// # Errors
     /// [`ReplicaError::NotATrustee`].
     pub fn trustee(&self, identity: VerificationKey) -> Result<TrusteeId, ReplicaError> {
-        let trustees = (1..).zip(&self.state.manifest().trustees);
-        let found =
-            trustees.filter(|(_, keys)| keys.identity_key == identity).map(|(number, _)| TrusteeId(number)).next();
-        found.ok_or(ReplicaError::NotATrustee)
+        trustee_of(&self.state, identity)
     }
 
     /// Fetches and applies what is new, and gives the verified head. Stops at the opening with `None`: with ballots, the

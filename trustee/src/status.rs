@@ -78,8 +78,11 @@ fn ceremony(state: &RecordState, left: u64, lines: &mut Vec<(&'static str, Strin
     lines.push(("ceremony", format!("attempt {attempt}, {} phase", ceremony.phase())));
     lines.push(("awaited", names(&missing)));
     let remain = left.saturating_sub(missing.len() as u64);
-    let without = format!("without {}: the ceremony needs all who take part; an administrator may restart it without them \
-                           (`veritally-board restart --absent N`)", names(&missing));
+    let without = format!(
+        "without {}: the ceremony needs all who take part; an administrator may restart it without them \
+                           (`veritally-board restart --absent N`)",
+        names(&missing)
+    );
     lines.push(("next", spare(remain, q, &without)));
 }
 
@@ -159,7 +162,10 @@ mod tests {
         }
         has(&election, &["awaited: trustee 4, trustee 5", "3 would remain, 3 must", "restart --absent N"]);
         election.restart(&[TrusteeId(4), TrusteeId(5)]).unwrap();
-        has(&election, &["left out: trustee 4 (absent)", "5 in the manifest, 3 take part", "it can't go on without them"]);
+        has(
+            &election,
+            &["left out: trustee 4 (absent)", "5 in the manifest, 3 take part", "it can't go on without them"],
+        );
         election.ceremony(rng).unwrap();
         has(&election, &["attempt 2 is complete", "may `rehearse`"]);
         election.roll(&[("all", "all", 1)], rng).unwrap();
@@ -167,7 +173,10 @@ mod tests {
         election.cast(0, &choose("chair", &["a"], false).unwrap(), rng).unwrap();
         election.close().unwrap();
         election.agree(0).unwrap();
-        has(&election, &["agreed: 1 of the 3 that are needed; not: trustee 2, trustee 3", "2 more must agree; 0 of those"]);
+        has(
+            &election,
+            &["agreed: 1 of the 3 that are needed; not: trustee 2, trustee 3", "2 more must agree; 0 of those"],
+        );
         for i in [1, 2] {
             election.agree(i).unwrap();
         }
@@ -191,7 +200,7 @@ mod tests {
         has(&election, &["3 more must agree; 2 of those who take part may stay away for ever"]);
         for i in 0..3 {
             election.agree(i).unwrap();
-            }
+        }
         let mut wrong = election.decryption_share(0, rng).unwrap();
         wrong.contests[0].shares[0].swap(0, 1);
         election.submit_share(0, wrong).unwrap();

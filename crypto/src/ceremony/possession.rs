@@ -3,9 +3,11 @@
 use rand::CryptoRng;
 
 use crate::group::{EncodedPoint, GroupError, SecretScalar};
+use crate::hash::{Hash, Hasher};
 use crate::knowledge::{KnowledgeProof, ProofError};
 use crate::manifest::TrusteeKeys;
 use crate::signature::VerificationKey;
+use crate::text::{crockford, grouped};
 use crate::transcript::{Transcript, TranscriptProtocol as _};
 
 /// Why a trustee's encryption key is refused.
@@ -48,6 +50,19 @@ pub fn verify_possession(keys: &TrusteeKeys) -> Result<(), PossessionError> {
     Ok(())
 }
 
+/// What a trustee reads aloud, and others compare, before its keys go into a manifest: `hash("trustee-keys", identity
+/// key, encryption key)`.
+#[must_use]
+pub fn enrolment_fingerprint(keys: &TrusteeKeys) -> Hash {
+    Hasher::new("trustee-keys").hash(&Hash(keys.identity_key.0)).point(&keys.encryption_key).finish()
+}
+
+/// The first 100 bits of an [`enrolment_fingerprint`], to be read aloud: 20 characters in groups of four.
+#[must_use]
+pub fn enrolment_words(keys: &TrusteeKeys) -> String {
+    grouped(&crockford(&enrolment_fingerprint(keys).0, 20))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -77,6 +92,22 @@ mod tests {
         assert_eq!(verify_possession(&copied), Err(PossessionError::Proof(ProofError)));
         let exchanged = TrusteeKeys { encryption_key: keys(2).encryption_key, ..keys(1) };
         assert_eq!(verify_possession(&exchanged), Err(PossessionError::Proof(ProofError)));
+    }
+
+    #[test]
+    fn the_enrolment_fingerprint_is_of_both_keys() {
+        let (one, two) = (keys(1), keys(2));
+        assert_eq!(enrolment_words(&one).len(), 24);
+        assert_eq!(
+            enrolment_fingerprint(&one),
+            enrolment_fingerprint(&TrusteeKeys { name: "Bo".into(), ..one.clone() })
+        );
+        for other in [
+            TrusteeKeys { identity_key: two.identity_key, ..one.clone() },
+            TrusteeKeys { encryption_key: two.encryption_key, ..one.clone() },
+        ] {
+            assert_ne!(enrolment_words(&other), enrolment_words(&one));
+        }
     }
 
     #[test]

@@ -230,13 +230,20 @@ impl TrusteeShares {
     /// [`CeremonyError`] when not all have confirmed, this trustee has rehearsed, or the ceremony is another one.
     pub fn rehearse(&self, ceremony: &Ceremony, rng: &mut impl CryptoRng) -> Result<Rehearsal, CeremonyError> {
         self.check_turn(ceremony, CeremonyPhase::Rehearsal)?;
+        Ok(self.rehearse_again(rng))
+    }
+
+    /// The rehearsal once more, not for the log: shows this machine's owner that its key still works.
+    /// [`Ceremony::check_rehearsal`] judges it.
+    #[must_use]
+    pub fn rehearse_again(&self, rng: &mut impl CryptoRng) -> Rehearsal {
         let pads = [rehearsal_pad(&self.fingerprint, &self.ceremony)];
         let shares = share_points(&self.secrets, &pads);
         let statement = ShareStatement { public_shares: &self.public, pads: &pads, shares: &shares };
         let transcript = rehearsal_transcript(&self.fingerprint, &self.ceremony, self.trustee);
         let proof = ShareProof::prove(transcript, &statement, &self.secrets, rng);
         let (attempt, trustee) = (self.attempt, self.trustee);
-        Ok(Rehearsal { attempt, proof, shares, signature: None, trustee, tag: RehearsalTag })
+        Rehearsal { attempt, proof, shares, signature: None, trustee, tag: RehearsalTag }
     }
 
     fn check_turn(&self, ceremony: &Ceremony, message: CeremonyPhase) -> Result<(), CeremonyError> {

@@ -220,6 +220,18 @@ impl Ceremony {
     pub fn apply_rehearsal(&mut self, rehearsal: &Rehearsal) -> Result<(), CeremonyError> {
         let trustee = rehearsal.trustee;
         self.in_turn(trustee, rehearsal.attempt, CeremonyPhase::Rehearsal)?;
+        self.check_rehearsal(rehearsal)?;
+        self.posted_by_mut(trustee)?.rehearsed = true;
+        Ok(())
+    }
+
+    /// Whether a rehearsal's shares are right, whenever it was made: also when a trustee tries its key once more.
+    ///
+    /// # Errors
+    /// [`CeremonyError::RehearsalCount`], [`CeremonyError::RehearsalProof`]; [`CeremonyError::UnknownTrustee`] before all
+    /// have dealt.
+    pub fn check_rehearsal(&self, rehearsal: &Rehearsal) -> Result<(), CeremonyError> {
+        let trustee = rehearsal.trustee;
         let (found, expected) = (rehearsal.shares.len(), self.parameters.rows());
         if found != expected {
             return Err(CeremonyError::RehearsalCount { trustee, found, expected });
@@ -231,7 +243,6 @@ impl Ceremony {
         let transcript = rehearsal_transcript(&keys.fingerprint, &keys.ceremony, trustee);
         let refused = |_| CeremonyError::RehearsalProof { trustee };
         rehearsal.proof.verify(transcript, &statement).map_err(refused)?;
-        self.posted_by_mut(trustee)?.rehearsed = true;
         Ok(())
     }
 

@@ -1,0 +1,314 @@
+//! A real board in this process, real trustees as processes of the release's program, and an administrator.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use veritally_board::admin::create::People;
+use veritally_board::admin::{self, Config, Target};
+use veritally_board::data_dir::read_token;
+use veritally_board::election::Limits;
+use veritally_board::http::server::ServerLimits;
+use veritally_board::serve;
+use veritally_board_api::files::Ready;
+use veritally_board_api::{Client, ElectionClient, Link};
+use veritally_crypto::canonical;
+use veritally_crypto::credential::CredentialCode;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::id::TrusteeId;
+use veritally_crypto::leaves::{Roll, RollEntry, RollPart, RollPartTag, RollTag};
+use veritally_crypto::manifest::{NamedKey, TrusteeKeys};
+use veritally_crypto::record::roll_hash;
+use veritally_crypto::sample::choose;
+use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
+use veritally_trustee::key_store::KeyStore;
+use veritally_trustee::replica::Replica;
+use zeroize::Zeroizing;
+
+pub const PASSPHRASE: &str = "correct horse battery staple";
+/// scrypt at 2^2: these tests are not about scrypt's slowness.
+pub const WORK_FACTOR: &str = "2";
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub fn rng(seed: u64) -> StdRng {
+    StdRng::seed_from_u64(seed)
+}
+
+/// A board that serves until it is stopped; its folder can be copied then.
+pub struct Board {
+    pub url: String,
+    down: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Board {
+    pub async fn start(data: &Path) -> Self {
+        let ready = data.with_extension("ready");
+        _ = std::fs::remove_file(&ready);
+        let (down, going) = oneshot::channel();
+        let options = serve::Options {
+            data: data.into(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            name: Some("board.example".into()),
+            ready_file: Some(ready.clone()),
+            limits: Limits::default(),
+            server_limits: ServerLimits { connections: 64, ..ServerLimits::default() },
+        };
+        let task = tokio::spawn(async move { serve::run(options, async { _ = going.await }).await.unwrap() });
+        let started = Instant::now();
+        let url = loop {
+            match Ready::read(&ready) {
+                Ok(ready) => break ready.url,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        Self { url, down: Some(down), task }
+    }
+
+    pub async fn stop(mut self) {
+        drop(self.down.take());
+        _ = (&mut self.task).await;
+    }
+
+    pub fn link(&self, fingerprint: Hash) -> Link {
+        let host = self.url.trim_start_matches("http://").trim_end_matches('/');
+        Link::parse(&format!("veritally://{host}/test?fp={fingerprint}")).unwrap()
+    }
+}
+
+/// An election on a board, with everybody's keys.
+pub struct World {
+    pub dir: TempDir,
+    pub board: Board,
+    pub link: Link,
+    pub administrator: SigningSecret,
+    pub registrar: SigningSecret,
+    pub voters: Vec<CredentialCode>,
+    pub trustees: usize,
+}
+
+impl World {
+    /// An election of `n` trustees of whom `k` decrypt and `q` agree, freshly created.
+    pub async fn create(k: u64, q: u64, n: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = rand::rng();
+        let mut trustees = vec![];
+        for i in 1..=n {
+            std::fs::create_dir(dir.path().join(i.to_string())).unwrap();
+            let path = dir.path().join(i.to_string()).join("key");
+            let words = Zeroizing::new(PASSPHRASE.to_owned());
+            let store = KeyStore::create(&path, &format!("Trustee {i}"), words, Some(2), &mut rng).unwrap();
+            trustees.push(store.public_keys(&mut rng));
+        }
+        Self::create_with(dir, k, q, trustees).await
+    }
+
+    async fn create_with(dir: TempDir, k: u64, q: u64, trustees: Vec<TrusteeKeys>) -> Self {
+        let board = Board::start(&dir.path().join("board")).await;
+        let (administrator, registrar) =
+            (SigningSecret::generate(&mut rand::rng()), SigningSecret::generate(&mut rand::rng()));
+        let config = dir.path().join("election.toml");
+        let text = format!(
+            "election = \"test\"\nname = \"Test\"\ndescription = \"\"\nquorum = {k}\nagreement_quorum = {q}\nfloor = 1\n\
+             voting_days = 1\ndispute_window_minutes = 0\n[[contests]]\nid = \"chair\"\nname = \"Chair\"\n\
+             rule = {{ type = \"choice\", min = 1, max = 1, seats = 1, blank = false }}\nselections = [{{ id = \"a\", name = \"A\" }}, \
+             {{ id = \"b\", name = \"B\" }}]\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let token = read_token(&dir.path().join("board").join("operator.token")).unwrap();
+        let n = trustees.len();
+        let people = People {
+            administrator: administrator.verification_key(),
+            registrar: NamedKey { key: registrar.verification_key(), name: "Registrar".into() },
+            trustees,
+        };
+        let client = Client::new(&board.url).unwrap();
+        let created = admin::create(&client, &token, &Config::read(&config).unwrap(), people).await.unwrap();
+        let link = created.link;
+        Self { dir, board, link, administrator, registrar, voters: vec![], trustees: n }
+    }
+
+    pub fn key(&self, trustee: usize) -> PathBuf {
+        self.dir.path().join(trustee.to_string()).join("key")
+    }
+
+    pub fn store(&self, trustee: usize) -> KeyStore {
+        let mut store = KeyStore::open(&self.key(trustee), Zeroizing::new(PASSPHRASE.to_owned())).unwrap();
+        store.set_work_factor(Some(2));
+        store
+    }
+
+    pub fn client(&self) -> ElectionClient {
+        Client::for_link(&self.link).unwrap()
+    }
+
+    pub async fn replica(&self) -> Replica {
+        let mut replica = Replica::connect(&self.link).await.unwrap();
+        replica.update().await.unwrap();
+        replica
+    }
+
+    pub async fn tree_size(&self) -> u64 {
+        let text = self.client().checkpoint().await.unwrap();
+        text.lines().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The trustee's program with its key file, not yet started.
+    pub fn command(&self, trustee: usize, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veritally-trustee"));
+        command.arg(name).arg("--key").arg(self.key(trustee)).args(["--work-factor", WORK_FACTOR]).args(arguments);
+        command.env("VERITALLY_PASSPHRASE", PASSPHRASE).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn ceremony(&self, trustee: usize, wait: u64) -> Command {
+        self.command(trustee, "ceremony", &["--link", &self.link.to_string(), "--wait", &wait.to_string()])
+    }
+
+    pub fn decrypt(&self, trustee: usize, wait: u64) -> Command {
+        self.decrypt_at(trustee, wait, &self.link)
+    }
+
+    pub fn decrypt_at(&self, trustee: usize, wait: u64, link: &Link) -> Command {
+        let (link, wait) = (link.to_string(), wait.to_string());
+        self.command(trustee, "decrypt", &["--link", &link, "--wait", &wait, "--yes", "--accept-early-closing"])
+    }
+
+    /// All these trustees at once, to the end.
+    pub async fn hold_ceremony(&self, trustees: &[usize]) {
+        run_all(trustees.iter().map(|i| self.ceremony(*i, 100))).await;
+    }
+
+    pub async fn administer(&self) -> Target {
+        Target::find(&self.link.to_string(), None, None).await.unwrap()
+    }
+
+    pub async fn restart(&self, absent: &[u64]) -> Result<admin::restart::Restarted, admin::AdminError> {
+        let absent: Vec<_> = absent.iter().map(|i| TrusteeId(*i)).collect();
+        let target = self.administer().await;
+        admin::restart::restart(&target, &self.administrator, &absent, false, &|_, _| {}).await
+    }
+
+    pub async fn post<E: SignedEntry + Clone>(&self, entry: E, key: &SigningSecret) -> Result<u64, String> {
+        let signed = sign(entry, &self.link.fingerprint.unwrap(), key).unwrap();
+        let target = self.administer().await;
+        let posted = target.post(canonical::to_bytes(&signed).unwrap().into(), "an entry").await;
+        posted.map(|(index, _)| index).map_err(|error| error.to_string())
+    }
+
+    /// A roll of `voters`, and the opening.
+    pub async fn open(&mut self, voters: usize) {
+        let (fingerprint, rng) = (self.link.fingerprint.unwrap(), &mut rand::rng());
+        let manifest = self.administer().await.manifest;
+        self.voters = (0..voters).map(|_| CredentialCode::random(rng)).collect();
+        let mut entries: Vec<_> = self
+            .voters
+            .iter()
+            .map(|code| RollEntry {
+                credential: code.credential(&fingerprint).public().0,
+                group: manifest.groups[0].id.clone(),
+                style: manifest.ballot_styles[0].id.clone(),
+                weight: 1,
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.credential);
+        let part = RollPart { entries, part: 0, signature: None, tag: RollPartTag };
+        let bytes = canonical::to_bytes(&sign(part.clone(), &fingerprint, &self.registrar).unwrap()).unwrap();
+        let hash = roll_hash(&fingerprint, &[Hash::of(&bytes)]);
+        self.post(part, &self.registrar).await.unwrap();
+        let count = voters as u64;
+        let roll = Roll { count, hash, parts: 1, signature: None, total_weight: count, tag: RollTag };
+        self.post(roll, &self.registrar).await.unwrap();
+        admin::open(&self.administer().await, &self.administrator, &|_, _| {}).await.unwrap();
+    }
+
+    /// A voter's (from 0) first ballot; not sent.
+    pub async fn ballot(&self, voter: usize, choice: &str) -> Vec<u8> {
+        let mut replica = Replica::connect(&self.link).await.unwrap();
+        replica.update().await.unwrap();
+        let context = replica.state().ballot_context().expect("open").clone();
+        let style = replica.state().manifest().ballot_styles[0].id.clone();
+        let credential = self.voters[voter].credential(&self.link.fingerprint.unwrap());
+        let answers = choose("chair", &[choice], false).unwrap();
+        let rng = &mut rand::rng();
+        let prepared = context.prepare(&style, &answers, credential.public(), 1, Hash::ZERO, rng).unwrap();
+        prepared.cast(&credential, rng).unwrap().bytes().to_vec()
+    }
+
+    pub async fn cast(&self, voter: usize, choice: &str) {
+        let ballot = self.ballot(voter, choice).await;
+        self.client().submit_ballot(ballot).await.unwrap();
+    }
+
+    pub async fn close(&self) {
+        admin::close(&self.administer().await, &self.administrator, true).await.unwrap();
+    }
+
+    pub async fn publish(&self) {
+        admin::publish(&self.administer().await, &self.administrator, &|_, _| {}).await.unwrap();
+    }
+}
+
+/// Runs a command off this thread: the board serves on it.
+pub async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+pub async fn succeeds(command: Command) -> String {
+    let output = output(command).await;
+    assert!(output.status.success(), "{}", text(&output));
+    text(&output)
+}
+
+pub async fn fails_with(command: Command, expected: &str) -> String {
+    let output = output(command).await;
+    let text = text(&output);
+    assert!(!output.status.success() && text.contains(expected), "{expected} is not in\n{text}");
+    text
+}
+
+/// All at once, each to the end.
+pub async fn run_all(commands: impl IntoIterator<Item = Command>) -> Vec<String> {
+    let running: Vec<_> = commands.into_iter().map(|command| tokio::spawn(succeeds(command))).collect();
+    let mut texts = vec![];
+    for one in running {
+        texts.push(one.await.unwrap());
+    }
+    texts
+}
+
+/// Name, length and time of change of every file below a folder.
+pub fn snapshot(folder: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
+    let mut found = vec![];
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                open.push(entry.path());
+            } else if let Ok(time) = metadata.modified() {
+                found.push((entry.path(), metadata.len(), time));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+pub fn kill(child: &mut Child) {
+    // SIGKILL.
+    _ = child.kill();
+    child.wait().unwrap();
+}
