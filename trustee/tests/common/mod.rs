@@ -3,20 +3,23 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use veritally_board::admin::create::People;
 use veritally_board::admin::{self, Config, Target};
-use veritally_board::data_dir::read_token;
-use veritally_board::election::Limits;
-use veritally_board::http::server::ServerLimits;
-use veritally_board::serve;
-use veritally_board_api::files::Ready;
+use veritally_board::board::Board as ServedBoard;
+use veritally_board::clock::SystemClock;
+use veritally_board::data_dir::{DataDir, read_token};
+use veritally_board::election::{Environment, Limits};
+use veritally_board::http::server::{Plain, ServerLimits, serve};
+use veritally_board::http::{Context, Outside, routes};
+use veritally_board::store::sqlite::SqliteStore;
 use veritally_board_api::{Client, ElectionClient, Link};
 use veritally_crypto::canonical;
 use veritally_crypto::credential::CredentialCode;
@@ -34,7 +37,6 @@ use zeroize::Zeroizing;
 pub const PASSPHRASE: &str = "correct horse battery staple";
 /// scrypt at 2^2: these tests are not about scrypt's slowness.
 pub const WORK_FACTOR: &str = "2";
-const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
@@ -43,38 +45,38 @@ pub fn rng(seed: u64) -> StdRng {
 /// A board that serves until it is stopped; its folder can be copied then.
 pub struct Board {
     pub url: String,
-    down: Option<oneshot::Sender<()>>,
+    board: Arc<ServedBoard>,
+    down: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Board {
     pub async fn start(data: &Path) -> Self {
-        let ready = data.with_extension("ready");
-        _ = std::fs::remove_file(&ready);
-        let (down, going) = oneshot::channel();
-        let options = serve::Options {
-            data: data.into(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            name: Some("board.example".into()),
-            ready_file: Some(ready.clone()),
+        let data = DataDir::open(data, Some("board.example")).unwrap();
+        let environment = Environment {
+            store: Arc::new(SqliteStore::open(&data.database).unwrap()),
+            log_key: Arc::clone(&data.log_key),
+            clock: Arc::new(SystemClock),
             limits: Limits::default(),
-            server_limits: ServerLimits { connections: 64, ..ServerLimits::default() },
         };
-        let task = tokio::spawn(async move { serve::run(options, async { _ = going.await }).await.unwrap() });
-        let started = Instant::now();
-        let url = loop {
-            match Ready::read(&ready) {
-                Ok(ready) => break ready.url,
-                Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        let board = Arc::new(ServedBoard::open(environment, &data.name).await.unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (down, going_down) = watch::channel(false);
+        let context = Context {
+            board: Arc::clone(&board),
+            operator_token: Arc::clone(&data.operator_token),
+            shutdown: going_down.clone(),
+            outside: Outside::nobody().unwrap(),
         };
-        Self { url, down: Some(down), task }
+        let task = tokio::spawn(serve(listener, Plain, routes(&context), ServerLimits::default(), going_down));
+        Self { url, board, down, task }
     }
 
-    pub async fn stop(mut self) {
-        drop(self.down.take());
-        _ = (&mut self.task).await;
+    pub async fn stop(self) {
+        self.down.send_replace(true);
+        self.task.await.unwrap();
+        self.board.close().await;
     }
 
     pub fn link(&self, fingerprint: Hash) -> Link {
