@@ -46,7 +46,7 @@ impl Board {
                 Ok(election) => {
                     let snapshot = election.snapshot();
                     tracing::info!(election = %id, phase = %snapshot.phase, size = snapshot.head.tree_size, "serving");
-                    Hosted::Running(Arc::new(election))
+                    Hosted::Running(election)
                 }
                 Err(error) => {
                     tracing::error!(election = %id, %error, "this election is not served");
@@ -63,6 +63,7 @@ impl Board {
     #[must_use]
     pub fn info(&self) -> BoardInfo {
         BoardInfo {
+            administrator_key: self.environment.administrator_key.as_ref().map(|key| key.verification_key()),
             log_key: self.environment.log_key.verification_key(),
             origin_prefix: self.name.clone(),
             time_ms: self.environment.clock.now_ms(),
@@ -137,7 +138,7 @@ impl Board {
         let election = Election::start(self.environment.clone(), id.clone()).await.map_err(|e| unavailable(&e))?;
         let summary = election.summary();
         tracing::info!(election = %id, fingerprint = %summary.fingerprint, "created");
-        let hosted = Hosted::Running(Arc::new(election));
+        let hosted = Hosted::Running(election);
         self.elections.write().unwrap_or_else(PoisonError::into_inner).insert(id, hosted);
         Ok(summary)
     }

@@ -19,6 +19,8 @@ use veritally_crypto::signature::SigningSecret;
 
 use crate::{Abandon, Close, Command, Create, Export, Extend, Keygen, Post, Restart, Serve, Signed, Status, Target};
 
+pub(crate) mod keeping;
+
 /// A board's clock that differs by more than this from ours is reported: entries carry times.
 const CLOCK_WARNING_MS: u64 = 30_000;
 
@@ -36,6 +38,9 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Restart(args) => restart(args).await,
         Command::Abandon(args) => abandon(args).await,
         Command::Status(args) => status(args).await,
+        Command::Backup(args) => keeping::backup(&args),
+        Command::Fsck(args) => keeping::fsck(args).await,
+        Command::LogKey(args) => keeping::log_key(args),
     }
 }
 
@@ -92,7 +97,7 @@ async fn export(args: Export) -> Result<()> {
     let progress = moving(&bar);
     let checkpoint = match (&args.data, &args.link, &args.election) {
         (Some(data), None, Some(election)) => {
-            let store = SqliteStore::open(&DataDir::database(data)?)?;
+            let store = SqliteStore::open_to_read(&DataDir::database(data)?)?;
             let exported = folder.export(&Source::Store(&store, election), &progress).await?;
             // Where witnesses are asked at all.
             if let Ok(kept) = std::fs::read_to_string(kept(data, election)) {

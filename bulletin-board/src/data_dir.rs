@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 
 /// The log's signing key. Losing it ends every election of the board; copying it lets others fork their logs.
 const LOG_KEY: &str = "log.key";
+/// Opens and closes elections whose manifests let the board do so.
+const ADMINISTRATOR_KEY: &str = "administrator.key";
 /// Whoever has it may create elections.
 const OPERATOR_TOKEN: &str = "operator.token";
 /// The board's name: the beginning of its logs' origins.
@@ -55,6 +57,9 @@ pub enum DataDirError {
     /// A name that no log can have.
     #[error("{0}")]
     BadName(#[from] NoteError),
+    /// A key would be lost.
+    #[error("{} holds another key: elections depend on it, so it is not replaced", .0.display())]
+    OtherKey(PathBuf),
     /// No database there.
     #[error("there is no board in {}", .0.display())]
     NoBoard(PathBuf),
@@ -63,10 +68,30 @@ pub enum DataDirError {
     Randomness(String),
 }
 
+/// One of the board's own keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoardKey {
+    /// Signs checkpoints.
+    Log,
+    /// Opens and closes elections whose manifests list it as held by the board.
+    Administrator,
+}
+
+impl BoardKey {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Log => LOG_KEY,
+            Self::Administrator => ADMINISTRATOR_KEY,
+        }
+    }
+}
+
 /// An opened folder; locked while it lives.
 pub struct DataDir {
     /// Signs checkpoints.
     pub log_key: Arc<SigningSecret>,
+    /// Opens and closes elections whose manifests list it as held by the board.
+    pub administrator_key: Arc<SigningSecret>,
     /// For creating elections.
     pub operator_token: Arc<Zeroizing<String>>,
     /// The database file.
@@ -91,9 +116,33 @@ impl DataDir {
             Err(TryLockError::Error(error)) => return Err(FileError::io("lock", &lock_path)(error).into()),
         }
         let name = open_name(&path.join(NAME), name)?;
-        let log_key = Arc::new(open_log_key(&path.join(LOG_KEY))?);
+        let key = |key: BoardKey| open_key(&path.join(key.file())).map(Arc::new);
+        let (log_key, administrator_key) = (key(BoardKey::Log)?, key(BoardKey::Administrator)?);
         let operator_token = Arc::new(open_token(&path.join(OPERATOR_TOKEN))?);
-        Ok(Self { log_key, operator_token, database: path.join(DATABASE), name, _lock: lock })
+        Ok(Self { log_key, administrator_key, operator_token, database: path.join(DATABASE), name, _lock: lock })
+    }
+
+    /// Reads one of a board's keys.
+    ///
+    /// # Errors
+    /// [`DataDirError::File`].
+    pub fn read_key(path: &Path, which: BoardKey) -> Result<SigningSecret, DataDirError> {
+        Ok(key_file::read(&path.join(which.file()))?)
+    }
+
+    /// Puts a key into the folder of a board that has none yet, readable by its owner only. The same key again is fine;
+    /// another one is never replaced.
+    ///
+    /// # Errors
+    /// [`DataDirError::OtherKey`], [`DataDirError::File`].
+    pub fn import_key(path: &Path, which: BoardKey, key: &SigningSecret) -> Result<(), DataDirError> {
+        std::fs::create_dir_all(path).map_err(FileError::io("make the folder", path))?;
+        let file = path.join(which.file());
+        if !exists(&file)? {
+            return Ok(key_file::create(&file, key)?);
+        }
+        let same = key_file::read(&file)?.verification_key() == key.verification_key();
+        if same { Ok(()) } else { Err(DataDirError::OtherKey(file)) }
     }
 
     /// The database of a folder, for reading beside a running server.
@@ -129,7 +178,7 @@ pub(crate) fn rng() -> Result<StdRng, DataDirError> {
     StdRng::try_from_rng(&mut SysRng).map_err(|e| DataDirError::Randomness(e.to_string()))
 }
 
-fn open_log_key(path: &Path) -> Result<SigningSecret, DataDirError> {
+fn open_key(path: &Path) -> Result<SigningSecret, DataDirError> {
     if !exists(path)? {
         key_file::create(path, &SigningSecret::generate(&mut rng()?))?;
     }

@@ -3,8 +3,10 @@
 //! An entry goes this way: [`Election::submit`] puts its bytes into the queue or refuses (503) → `admission` takes
 //! whatever waits, parses, applies the cheap rules, verifies proofs together → `sequencer` applies, hashes, signs a
 //! checkpoint, commits all of it in one transaction, and only then answers with receipts and publishes the snapshot.
-//! A lonely ballot does not wait for others: batches form because the stage before is busy.
+//! A lonely ballot does not wait for others: batches form because the stage before is busy. Who sent proofs that do not
+//! hold (`suspects`) is checked aside, one ballot after the other, so that nobody else waits.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -12,8 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use veritally_board_api::Problem;
 use veritally_board_api::answers::{ElectionSummary, Service, Status};
-use veritally_board_api::{Problem, ProblemKind};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
 use veritally_crypto::manifest::CheckedManifest;
@@ -27,8 +29,11 @@ use crate::store::Store;
 mod admission;
 mod draft;
 mod problems;
+mod put_off;
+mod schedule;
 mod sequencer;
 mod snapshot;
+mod suspects;
 
 pub use snapshot::Snapshot;
 
@@ -47,6 +52,9 @@ pub struct Limits {
     pub tally_head_interval: Duration,
     /// How far an official's entry may be from the server's clock.
     pub clock_skew_ms: u64,
+    /// How long after the announced end a ballot is still admitted that arrived in time and was answered 503; and how
+    /// long the board waits before it closes by itself.
+    pub grace: Duration,
 }
 
 impl Default for Limits {
@@ -58,6 +66,7 @@ impl Default for Limits {
             answer_timeout: Duration::from_secs(10),
             tally_head_interval: Duration::from_secs(1),
             clock_skew_ms: 5 * 60 * 1_000,
+            grace: Duration::from_secs(60),
         }
     }
 }
@@ -102,8 +111,15 @@ type Answer = oneshot::Sender<Result<Sequenced, Problem>>;
 struct Submission {
     kind: Kind,
     bytes: Bytes,
+    /// When its last byte had arrived.
     received_ms: u64,
+    from: Option<IpAddr>,
     answer: Answer,
+}
+
+/// It takes room until it was looked at.
+struct Queued {
+    submission: Submission,
     _room: OwnedSemaphorePermit,
 }
 
@@ -119,6 +135,8 @@ struct Shared {
     /// Counts how often the state was replaced; changes only while the state is locked for writing. What was refused
     /// by a state that is gone may be good: that state had entries that were never committed.
     generation: AtomicU64,
+    suspects: suspects::Suspects,
+    put_off: put_off::PutOff,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -148,8 +166,9 @@ impl Shared {
 pub struct Election {
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
-    queue: Mutex<Option<mpsc::Sender<Submission>>>,
+    queue: Mutex<Option<mpsc::Sender<Queued>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    schedule: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What an election runs on.
@@ -159,6 +178,8 @@ pub struct Environment {
     pub store: Arc<dyn Store>,
     /// Signs checkpoints.
     pub log_key: Arc<SigningSecret>,
+    /// Opens and closes elections whose manifests list it as held by the board.
+    pub administrator_key: Option<Arc<SigningSecret>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Bounds.
@@ -170,15 +191,18 @@ impl Election {
     ///
     /// # Errors
     /// [`ReplayError`]: such an election must not be served.
-    pub async fn start(environment: Environment, id: Id) -> Result<Self, ReplayError> {
-        let Environment { store, log_key, clock, limits } = environment;
+    pub async fn start(environment: Environment, id: Id) -> Result<Arc<Self>, ReplayError> {
+        let Environment { store, log_key, administrator_key, clock, limits } = environment;
         let head = store.take_epoch(&id).await?;
         let Replayed { state, frontier, tally } = replay_store(&store, &id, &head).await?;
         let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally.map(Arc::new));
         let (snapshot, _) = watch::channel(Arc::new(snapshot));
         let manifest = Arc::clone(state.manifest());
         let (state, generation) = (RwLock::new(state), AtomicU64::new(0));
-        let shared = Arc::new(Shared { id, manifest, store, log_key, clock, limits, state, generation, snapshot });
+        let (suspects, put_off) = Default::default();
+        let shared =
+            Shared { id, manifest, store, log_key, clock, limits, state, generation, suspects, put_off, snapshot };
+        let shared = Arc::new(shared);
         let (queue, waiting) = mpsc::channel(limits.queue_entries);
         // One batch may wait while one is committed; the next is being checked.
         let (checked, to_sequence) = mpsc::channel(1);
@@ -187,22 +211,59 @@ impl Election {
             tokio::spawn(admission::run(Arc::clone(&shared), waiting, checked)),
             tokio::spawn(sequencer.run(to_sequence)),
         ];
-        Ok(Self {
+        let election = Arc::new(Self {
             shared,
             room: Arc::new(Semaphore::new(limits.queue_kib)),
             queue: Mutex::new(Some(queue)),
             tasks: Mutex::new(tasks),
-        })
+            schedule: Mutex::default(),
+        });
+        if let Some(key) = administrator_key
+            && let Some(number) = schedule::held_number(&election, &key)
+        {
+            let task = schedule::run(Arc::downgrade(&election), election.subscribe(), key, number);
+            *election.schedule.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(task));
+        }
+        Ok(election)
     }
 
-    /// Admits an entry and waits until it is durable, or for [`Limits::answer_timeout`].
+    /// Admits an entry of this process, as [`Election::submit_from`].
     ///
     /// # Errors
     /// [`Problem`]: refused, or not now.
     pub async fn submit(&self, kind: Kind, bytes: Bytes) -> Result<Outcome, Problem> {
+        self.submit_from(kind, bytes, None).await
+    }
+
+    /// Admits an entry that came from somewhere and waits until it is durable, or for [`Limits::answer_timeout`]. Its
+    /// last byte has arrived now: this is the time that counts for a ballot.
+    ///
+    /// # Errors
+    /// [`Problem`]: refused, or not now.
+    pub async fn submit_from(&self, kind: Kind, bytes: Bytes, from: Option<IpAddr>) -> Result<Outcome, Problem> {
         let hash = Hash::of(&bytes);
+        let received_ms = self.shared.clock.now_ms();
+        let outcome = self.wait(kind, bytes, hash, received_ms, from).await;
+        if let Err(problem) = &outcome
+            && problem.kind().is_transient()
+            && kind == Kind::Ballot
+            && received_ms < self.snapshot().closes_at_ms
+        {
+            self.shared.put_off.remember(hash);
+        }
+        outcome
+    }
+
+    async fn wait(
+        &self,
+        kind: Kind,
+        bytes: Bytes,
+        hash: Hash,
+        received_ms: u64,
+        from: Option<IpAddr>,
+    ) -> Result<Outcome, Problem> {
         let (answer, result) = oneshot::channel();
-        self.enqueue(kind, bytes, answer)?;
+        self.enqueue(Submission { kind, bytes, received_ms, from, answer })?;
         match tokio::time::timeout(self.shared.limits.answer_timeout, result).await {
             Err(_elapsed) => Ok(Outcome::Pending(hash)),
             Ok(Ok(answered)) => answered.map(Outcome::Sequenced),
@@ -211,18 +272,13 @@ impl Election {
         }
     }
 
-    fn enqueue(&self, kind: Kind, bytes: Bytes, answer: Answer) -> Result<(), Problem> {
-        let full = || {
-            Problem::new(ProblemKind::QueueFull, "Nothing was stored. Send the same bytes again in a moment.")
-                .with_retry_after(RETRY_QUEUE_S)
-        };
-        let kib = u32::try_from(bytes.len().div_ceil(1_024).max(1)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| full())?;
-        let received_ms = self.shared.clock.now_ms();
-        let submission = Submission { kind, bytes, received_ms, answer, _room: room };
+    fn enqueue(&self, submission: Submission) -> Result<(), Problem> {
+        let kib = u32::try_from(submission.bytes.len().div_ceil(1_024).max(1)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| problems::queue_full())?;
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        queue.ok_or_else(problems::shutting_down)?.try_send(submission).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => full(),
+        let queued = Queued { submission, _room: room };
+        queue.ok_or_else(problems::shutting_down)?.try_send(queued).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => problems::queue_full(),
             mpsc::error::TrySendError::Closed(_) => problems::shutting_down(),
         })
     }
@@ -265,7 +321,13 @@ impl Election {
     /// Where the election stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.snapshot().status(&self.shared.manifest, self.shared.clock.now_ms())
+        self.status_of(&self.snapshot())
+    }
+
+    /// A snapshot of this election as a status, with the present time.
+    #[must_use]
+    pub fn status_of(&self, snapshot: &Snapshot) -> Status {
+        snapshot.status(&self.shared.manifest, self.shared.clock.now_ms())
     }
 
     /// A line for the list of elections.
@@ -286,6 +348,8 @@ impl Election {
 
     /// Takes no more entries, finishes those that it took, and stops.
     pub async fn close(&self) {
+        let schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner).take();
+        schedule.inspect(JoinHandle::abort);
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {

@@ -45,6 +45,12 @@ enum Command {
     Abandon(Abandon),
     /// Show where an election stands.
     Status(Status),
+    /// Copy the database while the board serves.
+    Backup(commands::keeping::Backup),
+    /// Recompute trees, tallies and checkpoints from the entries, and name the first difference.
+    Fsck(commands::keeping::Fsck),
+    /// Show, export or import the board's keys.
+    LogKey(commands::keeping::LogKey),
 }
 
 #[derive(Args)]

@@ -142,6 +142,7 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let environment = Environment {
         store: Arc::new(store),
         log_key: Arc::clone(&data.log_key),
+        administrator_key: Some(Arc::clone(&data.administrator_key)),
         clock: clock.clone(),
         limits: options.limits,
     };

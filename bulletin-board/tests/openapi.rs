@@ -107,12 +107,25 @@ fn answers_have_the_members_that_are_described() {
         service,
     };
     let head = Head { root: Hash::ZERO, tree_size: 1 };
-    let status =
-        Status { closes_at_ms: 2, counts, election, fingerprint, head, opens_at_ms: 1, phase, service, time_ms: 3 };
+    let status = Status {
+        checkpoint: String::new(),
+        closes_at_ms: 2,
+        counts,
+        election,
+        fingerprint,
+        head,
+        opens_at_ms: 1,
+        phase,
+        service,
+        time_ms: 3,
+    };
     let witness = WitnessState { name: "w".into(), problem: Some("down".into()), time_ms: Some(1), tree_size: 0 };
     let witnesses = Witnesses { quorum: 1, tree_size: 0, witnesses: vec![witness] };
     for (schema, value) in [
-        ("BoardInfo", json!(BoardInfo { log_key, origin_prefix: "b".into(), time_ms: 1 })),
+        (
+            "BoardInfo",
+            json!(BoardInfo { administrator_key: Some(log_key), log_key, origin_prefix: "b".into(), time_ms: 1 }),
+        ),
         ("ElectionSummary", json!(summary)),
         ("Counts", json!(status.counts)),
         ("Head", json!(status.head)),

@@ -12,6 +12,10 @@ use veritally_crypto::tally::EncodedSum;
 /// `GET /board`: what a manifest needs to know of the board that will keep its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoardInfo {
+    /// The board's own administrator's key: a manifest that lists it as held by the board lets the board open and close
+    /// the election by its clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator_key: Option<VerificationKey>,
     /// Signs every checkpoint of this board.
     pub log_key: VerificationKey,
     /// The origin of an election's log is `<origin_prefix>/<election>`.
@@ -62,6 +66,9 @@ pub struct ElectionSummary {
 /// `GET /e/{election}/status`, and the data of `status` events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// The signed checkpoint of `head`.
+    #[serde(default)]
+    pub checkpoint: String,
     /// When voting is to end, extensions included.
     pub closes_at_ms: u64,
     /// How many ballots came.

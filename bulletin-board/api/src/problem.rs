@@ -92,6 +92,8 @@ kinds! {
     AddressLimited = "address-limited", 429, "Too many requests came from your address; try again";
     /// No or a wrong operator's token.
     Unauthorized = "unauthorized", 401, "The operator's token is missing or wrong";
+    /// Many ballots with invalid proofs came for this credential or from this address.
+    InvalidBallots = "invalid-ballots", 429, "Too many ballots with invalid proofs came; try again";
     /// Too many ballots wait to be checked.
     QueueFull = "queue-full", 503, "Too many entries are waiting; try again";
     /// The store failed; nothing was acknowledged.
@@ -125,6 +127,7 @@ impl ProblemKind {
                 | Self::BodyTimeout
                 | Self::AddressLimited
                 | Self::NotReady
+                | Self::InvalidBallots
         )
     }
 }

@@ -150,6 +150,9 @@ pub struct Config {
     /// The name of the administrator whose key is given; "administrator".
     #[serde(default = "administrator")]
     pub administrator: String,
+    /// Whether the board may open and close by its clock, with an administrator's key of its own; no.
+    #[serde(default)]
+    pub board_may_open_and_close: bool,
     /// When voting begins, RFC 3339 in UTC; now.
     pub opens_at: Option<String>,
     /// The same in milliseconds since the Unix epoch.

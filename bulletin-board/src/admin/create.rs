@@ -70,8 +70,15 @@ pub fn manifest(
     let q = if config.witness_quorum > 0 { k } else { n.saturating_add(k).div_ceil(2) };
     let administrator =
         Administrator { held_by_board: false, key: people.administrator, name: config.administrator.clone() };
+    let mut administrators = vec![administrator];
+    if config.board_may_open_and_close {
+        let key = board.administrator_key.ok_or_else(|| {
+            AdminError::NotNow("this board has no administrator's key: leave out board_may_open_and_close".into())
+        })?;
+        administrators.push(Administrator { held_by_board: true, key, name: "bulletin board".into() });
+    }
     let manifest = Manifest {
-        administrators: vec![administrator],
+        administrators,
         agreement_quorum: config.agreement_quorum.unwrap_or(q),
         ballot_styles: config.styles()?,
         casts_per_credential: config.casts_per_credential.unwrap_or(CASTS),

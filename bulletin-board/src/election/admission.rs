@@ -1,21 +1,28 @@
-//! The first stage: whatever waits is parsed, judged by the cheap rules, and its proofs are verified together.
+//! The first stage: whatever waits is parsed, judged by the cheap rules, and its proofs are verified together; those of
+//! suspects aside.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rayon::prelude::*;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use veritally_board_api::Problem;
-use veritally_crypto::ballot::{BallotContext, EncryptedBallot, VerifiedBallot};
+use veritally_crypto::ballot::{BallotContext, BallotError, EncryptedBallot, VerifiedBallot};
+use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Leaf;
 use veritally_crypto::record::Rejection;
 
-use super::{Answer, Kind, Shared, Submission, problems};
+use super::suspects::Lane;
+use super::{Answer, Kind, Queued, Shared, Submission, problems};
 use crate::replay::fresh_rng;
 
 /// Fewest ballots that are worth another core: below, the shared generators cost more than is won.
 const SMALLEST_PIECE: usize = 16;
+
+/// Ballots of suspects that may wait; more are told to come back.
+const SUSPECTS_WAITING: usize = 256;
 
 /// What the sequencer gets.
 pub(super) enum Checked {
@@ -41,25 +48,97 @@ pub(super) struct CheckedBatch {
     pub generation: u64,
 }
 
+/// What a failing proof is put down to.
+#[derive(Clone, Copy)]
+struct Author {
+    credential: CredentialKey,
+    from: Option<IpAddr>,
+}
+
+/// A ballot that the cheap rules admit.
+struct Candidate {
+    ballot: EncryptedBallot,
+    author: Author,
+    answer: Answer,
+}
+
+/// What the lane of suspects gets.
+enum Aside {
+    Ballot {
+        candidate: Box<Candidate>,
+        context: Arc<BallotContext>,
+        generation: u64,
+    },
+    /// To be told when everything before was handed on.
+    Barrier(oneshot::Sender<()>),
+}
+
 /// Runs until the queue is closed and empty.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    mut waiting: mpsc::Receiver<Submission>,
-    checked: mpsc::Sender<CheckedBatch>,
-) {
+pub(super) async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Queued>, checked: mpsc::Sender<CheckedBatch>) {
+    let (aside, suspects) = mpsc::channel(SUSPECTS_WAITING);
+    let suspects = tokio::spawn(check_suspects(Arc::clone(&shared), suspects, checked.clone()));
     let mut batch = Vec::new();
+    let mut largest = shared.limits.batch_entries;
     // Waits for one, takes all that are there: nobody waits for a batch to fill.
     while waiting.recv_many(&mut batch, shared.limits.batch_entries).await > 0 {
-        let (submissions, judge) = (std::mem::take(&mut batch), Arc::clone(&shared));
-        match tokio::task::spawn_blocking(move || check(&judge, submissions)).await {
-            Ok(batch) if batch.items.is_empty() => {}
-            Ok(batch) => {
+        let (queued, judge, lane) = (std::mem::take(&mut batch), Arc::clone(&shared), aside.clone());
+        let outcome = tokio::task::spawn_blocking(move || {
+            let batch = check(&judge, queued, &lane, &mut largest);
+            (batch, largest)
+        });
+        match outcome.await {
+            Ok((batch, piece)) => {
+                largest = piece;
+                if batch.items.is_empty() {
+                    continue;
+                }
+                if ends_voting(&batch) {
+                    // Ballots of suspects that came before the closing go before it.
+                    let (done, all_handed_on) = oneshot::channel();
+                    if aside.send(Aside::Barrier(done)).await.is_ok() {
+                        let _ = all_handed_on.await;
+                    }
+                }
                 if checked.send(batch).await.is_err() {
                     return;
                 }
             }
             // The submissions' answers were dropped with the panic; their clients are told to try again.
             Err(error) => tracing::error!(election = %shared.id, %error, "checking a batch failed"),
+        }
+    }
+    drop(aside);
+    if let Err(error) = suspects.await {
+        tracing::error!(election = %shared.id, %error, "the lane of suspects failed");
+    }
+}
+
+fn ends_voting(batch: &CheckedBatch) -> bool {
+    let ends = |leaf: &Leaf| matches!(leaf, Leaf::Closing(_) | Leaf::Abandonment(_));
+    batch.items.iter().any(|item| matches!(item, Checked::Entry { leaf, .. } if ends(leaf)))
+}
+
+/// Verifies the ballots of suspects one by one, on one core.
+async fn check_suspects(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Aside>, checked: mpsc::Sender<CheckedBatch>) {
+    while let Some(next) = waiting.recv().await {
+        let (candidate, context, generation) = match next {
+            Aside::Ballot { candidate, context, generation } => (candidate, context, generation),
+            Aside::Barrier(done) => {
+                // Who waits may be gone.
+                let _ = done.send(());
+                continue;
+            }
+        };
+        let judge = Arc::clone(&shared);
+        let verified = tokio::task::spawn_blocking(move || verify(&judge, &context, vec![*candidate], &mut 1));
+        match verified.await {
+            Ok(items) if items.is_empty() => {}
+            Ok(items) => {
+                if checked.send(CheckedBatch { items, generation }).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::error!(election = %shared.id, %error, "checking a ballot failed"),
         }
     }
 }
@@ -70,13 +149,14 @@ enum Parsed {
     Entry(Box<Leaf>),
 }
 
-fn parse(submission: &Submission) -> Result<Parsed, Problem> {
-    match submission.kind {
+fn parse(queued: &Queued) -> Result<Parsed, Problem> {
+    let Submission { kind, bytes, .. } = &queued.submission;
+    match kind {
         Kind::Ballot => {
-            let ballot = EncryptedBallot::parse(&submission.bytes).map_err(problems::ballot)?;
+            let ballot = EncryptedBallot::parse(bytes).map_err(problems::ballot)?;
             Ok(Parsed::Ballot(Box::new(ballot)))
         }
-        Kind::Entry => match Leaf::parse(&submission.bytes).map_err(problems::malformed)? {
+        Kind::Entry => match Leaf::parse(bytes).map_err(problems::malformed)? {
             Leaf::Ballot(_) => Err(problems::wrong_path("This is a ballot: post it to …/ballots.")),
             Leaf::TallyHead(_) => Err(problems::board_entry()),
             leaf => Ok(Parsed::Entry(Box::new(leaf))),
@@ -84,66 +164,110 @@ fn parse(submission: &Submission) -> Result<Parsed, Problem> {
     }
 }
 
-/// Judges a batch, in order.
-fn check(shared: &Shared, submissions: Vec<Submission>) -> CheckedBatch {
-    let parsed: Vec<_> = submissions.par_iter().map(parse).collect();
-    let mut items = Vec::with_capacity(submissions.len());
-    let (mut ballots, mut answers) = (Vec::new(), Vec::new());
+/// Judges a batch, in order. `largest` is the size of the pieces that are verified together; see [`verify`].
+fn check(shared: &Shared, queued: Vec<Queued>, aside: &mpsc::Sender<Aside>, largest: &mut usize) -> CheckedBatch {
+    let parsed: Vec<_> = queued.par_iter().map(parse).collect();
+    let mut items = Vec::with_capacity(queued.len());
+    let mut together = Vec::new();
     let state = shared.state();
     let (context, generation) = (state.ballot_context().cloned(), shared.generation());
-    for (parsed, submission) in parsed.into_iter().zip(submissions) {
-        let Submission { bytes, received_ms, answer, .. } = submission;
-        match parsed {
+    for (parsed, Queued { submission, .. }) in parsed.into_iter().zip(queued) {
+        let Submission { bytes, received_ms, from, answer, .. } = submission;
+        let ballot = match parsed {
             // The requester may be gone; so at every other answer.
-            Err(problem) => drop(answer.send(Err(problem))),
-            Ok(Parsed::Entry(leaf)) => items.push(Checked::Entry { leaf, hash: Hash::of(&bytes), bytes, answer }),
-            Ok(Parsed::Ballot(ballot)) => {
-                let refusal = match state.precheck(&ballot) {
-                    Err(rejection) => Some(problems::rejected(&rejection)),
-                    Ok(()) if received_ms >= state.closes_at_ms() => Some(problems::voting_ended()),
-                    Ok(()) => None,
-                };
-                match refusal {
-                    Some(problem) => items.push(Checked::Refused { hash: ballot.hash(), problem, answer }),
-                    None => {
-                        ballots.push(*ballot);
-                        answers.push(answer);
-                    }
+            Err(problem) => {
+                drop(answer.send(Err(problem)));
+                continue;
+            }
+            Ok(Parsed::Entry(leaf)) => {
+                items.push(Checked::Entry { leaf, hash: Hash::of(&bytes), bytes, answer });
+                continue;
+            }
+            Ok(Parsed::Ballot(ballot)) => ballot,
+        };
+        let hash = ballot.hash();
+        let refusal = match state.precheck(&ballot) {
+            Err(rejection) => Some(problems::rejected(&rejection)),
+            Ok(()) if is_late(shared, received_ms, state.closes_at_ms(), &hash) => Some(problems::voting_ended()),
+            Ok(()) => None,
+        };
+        if let Some(problem) = refusal {
+            items.push(Checked::Refused { hash, problem, answer });
+            continue;
+        }
+        let author = Author { credential: ballot.credential(), from };
+        let candidate = Candidate { ballot: *ballot, author, answer };
+        match (shared.suspects.lane(author.credential, from), &context) {
+            (Ok(Lane::Together), _) => together.push(candidate),
+            (Ok(Lane::Aside), Some(context)) => {
+                let context = Arc::clone(context);
+                let put = aside.try_send(Aside::Ballot { candidate: Box::new(candidate), context, generation });
+                if let Err(mpsc::error::TrySendError::Full(Aside::Ballot { candidate, .. })) = put {
+                    drop(candidate.answer.send(Err(problems::queue_full())));
                 }
             }
+            // Without a context no ballot passed the cheap rules.
+            (Ok(Lane::Aside), None) => drop(candidate.answer.send(Err(problems::internal()))),
+            (Err(wait), _) => drop(candidate.answer.send(Err(problems::too_many_invalid(wait)))),
         }
     }
     // Proofs take long: nobody waits for the state meanwhile.
     drop(state);
     if let Some(context) = context {
-        items.extend(verify(&context, ballots, answers));
+        items.extend(verify(shared, &context, together, largest));
     }
     CheckedBatch { items, generation }
 }
 
+/// Whether a ballot came too late: specs/board.md section 4.
+fn is_late(shared: &Shared, received_ms: u64, closes_at_ms: u64, hash: &Hash) -> bool {
+    let grace_ms = u64::try_from(shared.limits.grace.as_millis()).unwrap_or(u64::MAX);
+    let in_grace = received_ms < closes_at_ms.saturating_add(grace_ms) && shared.put_off.contains(hash);
+    received_ms >= closes_at_ms && !in_grace
+}
+
+type Verdicts = Vec<Result<VerifiedBallot, Option<BallotError>>>;
+
+fn verdicts(context: &BallotContext, piece: Vec<EncryptedBallot>) -> Verdicts {
+    match fresh_rng() {
+        Ok(mut rng) => context.verify_batch(piece, &mut rng).into_iter().map(|v| v.map_err(|(_, e)| Some(e))).collect(),
+        // Without randomness nothing can be verified safely.
+        Err(_) => piece.iter().map(|_| Err(None)).collect(),
+    }
+}
+
 /// Verifies ballots on all cores; the bad ones are answered here.
-fn verify(context: &BallotContext, ballots: Vec<EncryptedBallot>, answers: Vec<Answer>) -> Vec<Checked> {
-    let size = ballots.len().div_ceil(rayon::current_num_threads()).max(SMALLEST_PIECE);
+///
+/// A piece with a bad ballot is halved again and again, at the cost of all in it. So the pieces shrink by half after
+/// bad ones and grow again after good ones: when everything is bad, each ballot is checked once, by itself.
+fn verify(shared: &Shared, context: &BallotContext, candidates: Vec<Candidate>, largest: &mut usize) -> Vec<Checked> {
+    let fair = candidates.len().div_ceil(rayon::current_num_threads()).max(SMALLEST_PIECE);
+    let size = fair.min(*largest).max(1);
+    let (mut ballots, mut authors) = (Vec::with_capacity(candidates.len()), Vec::with_capacity(candidates.len()));
+    for Candidate { ballot, author, answer } in candidates {
+        ballots.push(ballot);
+        authors.push((author, answer));
+    }
     let mut pieces = Vec::new();
     let mut rest = ballots.into_iter().peekable();
     while rest.peek().is_some() {
         pieces.push(rest.by_ref().take(size).collect::<Vec<_>>());
     }
-    let verdicts: Vec<_> = pieces
-        .into_par_iter()
-        .map(|piece| match fresh_rng() {
-            Ok(mut rng) => {
-                context.verify_batch(piece, &mut rng).into_iter().map(|v| v.map_err(|(_, e)| Some(e))).collect()
-            }
-            // Without randomness nothing can be verified safely.
-            Err(_) => piece.iter().map(|_| Err(None)).collect::<Vec<_>>(),
-        })
-        .collect();
-    let mut good = Vec::with_capacity(answers.len());
-    for (verdict, answer) in verdicts.into_iter().flatten().zip(answers) {
+    let verdicts: Vec<Verdicts> = pieces.into_par_iter().map(|piece| verdicts(context, piece)).collect();
+    let bad_pieces = verdicts.iter().filter(|piece| piece.iter().any(Result::is_err)).count();
+    *largest = match bad_pieces {
+        0 => largest.saturating_mul(2).min(shared.limits.batch_entries),
+        _ => (*largest).min(size) / 2,
+    }
+    .max(1);
+    let mut good = Vec::with_capacity(authors.len());
+    for (verdict, (author, answer)) in verdicts.into_iter().flatten().zip(authors) {
         match verdict {
             Ok(ballot) => good.push(Checked::Ballot { ballot: Box::new(ballot), answer }),
-            Err(Some(error)) => drop(answer.send(Err(problems::rejected(&Rejection::Ballot(error))))),
+            Err(Some(error)) => {
+                shared.suspects.failed(author.credential, author.from);
+                drop(answer.send(Err(problems::rejected(&Rejection::Ballot(error)))));
+            }
             Err(None) => drop(answer.send(Err(problems::internal()))),
         }
     }

@@ -5,7 +5,18 @@ use veritally_crypto::ballot::BallotError;
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::record::Rejection;
 
-use super::RETRY_STORE_S;
+use super::{RETRY_QUEUE_S, RETRY_STORE_S};
+
+pub(super) fn queue_full() -> Problem {
+    Problem::new(ProblemKind::QueueFull, "Nothing was stored. Send the same bytes again in a moment.")
+        .with_retry_after(RETRY_QUEUE_S)
+}
+
+pub(super) fn too_many_invalid(wait: std::time::Duration) -> Problem {
+    let detail =
+        "Ballots with invalid proofs came for this credential, or from your address. Send the same bytes again.";
+    Problem::new(ProblemKind::InvalidBallots, detail).with_retry_after(wait.as_secs() + 1)
+}
 
 pub(super) fn shutting_down() -> Problem {
     Problem::new(ProblemKind::ShuttingDown, "Nothing was stored. Send the same bytes again.")

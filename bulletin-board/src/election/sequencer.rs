@@ -21,8 +21,11 @@ use crate::log_reader;
 use crate::replay::{Replayed, replay_store};
 use crate::store::{Position, StoreError};
 
-/// Pause between attempts to recover from a failing store.
-const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
+/// Pause after the second failure in a row of a store; doubles with each further one. Each attempt to recover replays
+/// the log.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Whether this sequencer may write.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,10 @@ pub(super) struct Sequencer {
     position: Position,
     frontier: Frontier,
     condition: Condition,
+    /// Failures since something was committed.
+    failures: u32,
+    /// When to try to recover, if broken.
+    recover_at: Instant,
     last_tally_head: Option<Instant>,
     /// When to act even if nothing arrives.
     wake: Option<Instant>,
@@ -62,7 +69,8 @@ fn doubt_refusal(item: &mut Checked) {
 impl Sequencer {
     pub(super) fn new(shared: Arc<Shared>, position: Position, frontier: Frontier) -> Self {
         let wake = shared.state().tally_head_due().then(Instant::now);
-        Self { shared, position, frontier, condition: Condition::Ready, last_tally_head: None, wake }
+        let (condition, recover_at) = (Condition::Ready, Instant::now());
+        Self { shared, position, frontier, condition, failures: 0, recover_at, last_tally_head: None, wake }
     }
 
     /// Runs until admission has ended.
@@ -84,7 +92,7 @@ impl Sequencer {
 
     /// Takes one batch to its end.
     async fn sequence(&mut self, batch: CheckedBatch) {
-        if self.condition == Condition::Broken {
+        if self.condition == Condition::Broken && Instant::now() >= self.recover_at {
             self.recover().await;
         }
         let CheckedBatch { mut items, generation } = batch;
@@ -162,6 +170,7 @@ impl Sequencer {
                 return refuse_all(answers, &problem);
             }
             self.position.tree_size += appended;
+            self.failures = 0;
             self.frontier = frontier;
             self.shared.snapshot.send_replace(Arc::new(snapshot));
             if has_tally_head {
@@ -207,8 +216,17 @@ impl Sequencer {
     fn break_down(&mut self, reason: &str) {
         tracing::error!(election = %self.shared.id, reason, "the election's state must be made anew from the store");
         self.condition = Condition::Broken;
-        self.wake = Some(Instant::now() + RECOVERY_PAUSE);
+        self.pause();
         self.announce(Service::Unavailable);
+    }
+
+    /// The first attempt to recover is made with the next batch, or after a pause.
+    fn pause(&mut self) {
+        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(LONGEST_PAUSE);
+        let now = Instant::now();
+        self.wake = Some(now + doubled);
+        self.recover_at = if self.failures == 0 { now } else { now + doubled };
+        self.failures += 1;
     }
 
     fn announce(&self, service: Service) {
@@ -242,6 +260,6 @@ impl Sequencer {
 
     fn still_broken(&mut self, error: &dyn std::fmt::Display) {
         tracing::error!(election = %self.shared.id, %error, "the store is still failing");
-        self.wake = Some(Instant::now() + RECOVERY_PAUSE);
+        self.pause();
     }
 }

@@ -25,6 +25,7 @@ pub struct Snapshot {
     /// The running tally of the last tally head since the start of this process.
     pub tally: Option<Arc<Tally>>,
     tally_json: OnceLock<Option<Arc<str>>>,
+    status_json: OnceLock<Option<Arc<str>>>,
 }
 
 impl Snapshot {
@@ -38,6 +39,7 @@ impl Snapshot {
             service: Service::Serving,
             tally,
             tally_json: OnceLock::new(),
+            status_json: OnceLock::new(),
         }
     }
 
@@ -52,6 +54,7 @@ impl Snapshot {
             service,
             tally: self.tally.clone(),
             tally_json: self.tally_json.clone(),
+            status_json: OnceLock::new(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Snapshot {
     #[must_use]
     pub fn status(&self, manifest: &CheckedManifest, time_ms: u64) -> Status {
         Status {
+            checkpoint: self.checkpoint.to_string(),
             closes_at_ms: self.closes_at_ms,
             counts: self.counts,
             election: manifest.election.clone(),
@@ -69,6 +73,11 @@ impl Snapshot {
             service: self.service,
             time_ms,
         }
+    }
+
+    /// The status as JSON, made once for all subscribers, with the time of the first.
+    pub(crate) fn status_json(&self, make: impl FnOnce(&Self) -> Status) -> Option<Arc<str>> {
+        self.status_json.get_or_init(|| serde_json::to_string(&make(self)).ok().map(Arc::from)).clone()
     }
 
     /// The tally as JSON, made once for all subscribers.

@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use veritally_board_api::answers::Status;
 use veritally_board_api::{Problem, paths};
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -117,9 +116,8 @@ impl Subscription {
         if let Some(json) = snapshot.tally_json().filter(|_| told != head_of(&snapshot)) {
             self.pending.push_back(Event::default().event("tally").id(id.to_string()).data(&*json));
         }
-        let status: Status = self.election.status();
-        if let Ok(json) = serde_json::to_string(&status) {
-            self.pending.push_back(Event::default().event("status").id(status.head.tree_size.to_string()).data(json));
+        if let Some(json) = snapshot.status_json(|snapshot| self.election.status_of(snapshot)) {
+            self.pending.push_back(Event::default().event("status").id(id.to_string()).data(&*json));
         }
         self.known = Some(snapshot);
     }

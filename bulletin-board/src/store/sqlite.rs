@@ -14,6 +14,7 @@ use veritally_crypto::id::{Id, LeafIndex};
 
 use super::{Batch, Position, Store, StoreError, StoredHead};
 
+mod maintenance;
 mod queries;
 mod schema;
 mod workers;
@@ -48,6 +49,17 @@ impl SqliteStore {
             writer: Workers::start("sqlite-writer", vec![writer])?,
             readers: Workers::start("sqlite-reader", readers)?,
         })
+    }
+
+    /// Opens a file for reading only, such as a backup or the file of a board that serves. Nothing can be written.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`]; [`StoreError::Damaged`] when another version of this program wrote the file.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let readers =
+            (0..READERS).map(|_| schema::connect(path, schema::Access::Read)).collect::<Result<Vec<_>, _>>()?;
+        readers.first().map_or(Ok(()), schema::expect_present)?;
+        Ok(Self { writer: Workers::none(), readers: Workers::start("sqlite-reader", readers)? })
     }
 
     async fn write<T: Send + 'static>(

@@ -27,11 +27,13 @@ use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
 use veritally_crypto::log::Receipt;
-use veritally_crypto::manifest::{LogIdentity, Schedule};
+use veritally_crypto::manifest::{LogIdentity, Manifest, Schedule};
 use veritally_crypto::sample::{SampleElection, choose};
 use veritally_crypto::signature::SigningSecret;
 
 pub const NAME: &str = "board.example";
+/// The seed of the administrator's key that the board holds.
+pub const BOARDS_ADMINISTRATOR: [u8; 32] = [43; 32];
 pub const TOKEN: &str = "a-token-that-nobody-guesses";
 
 pub fn now_ms() -> u64 {
@@ -152,6 +154,7 @@ impl TestBoard {
         let environment = Environment {
             store: Arc::new(store),
             log_key: Arc::new(SigningSecret::from_seed(&[42; 32])),
+            administrator_key: Some(Arc::new(SigningSecret::from_seed(&BOARDS_ADMINISTRATOR))),
             clock: setup.clock,
             limits: setup.limits,
         };
@@ -189,18 +192,13 @@ pub fn sample_for(info: &BoardInfo, now_ms: u64, seed: u64) -> SampleElection {
     sample_with(info, now_ms, seed, |_| {})
 }
 
-/// The same with a change of the manifest.
-pub fn sample_with(
-    info: &BoardInfo,
-    now_ms: u64,
-    seed: u64,
-    change: impl FnOnce(&mut veritally_crypto::manifest::Manifest),
-) -> SampleElection {
+/// The same, with an edited manifest.
+pub fn sample_with(info: &BoardInfo, now_ms: u64, seed: u64, edit: impl FnOnce(&mut Manifest)) -> SampleElection {
     let mut rng = StdRng::seed_from_u64(seed);
-    let edit = |manifest: &mut veritally_crypto::manifest::Manifest| {
+    let edit = |manifest: &mut Manifest| {
         manifest.log = LogIdentity { key: info.log_key, origin: info.origin(&manifest.election) };
         manifest.schedule = Schedule { opens_at_ms: now_ms - 1_000, closes_at_ms: now_ms + 3_600_000 };
-        change(manifest);
+        edit(manifest);
     };
     let mut sample = SampleElection::start((2, 3), edit, &mut rng).unwrap();
     sample.time_ms = now_ms;
@@ -210,13 +208,32 @@ pub fn sample_with(
 impl Running {
     /// Creates the sample election on a board and opens it.
     pub async fn open(client: &Client, voters: usize, now_ms: u64) -> Self {
+        let mut running = Self::set_up(client, voters, now_ms, |_| {}).await;
+        running.sample.open().unwrap();
+        running.post(running.sample.entries.last().unwrap().clone()).await;
+        running
+    }
+
+    /// Creates the sample election with an edited manifest, up to and without its opening.
+    pub async fn set_up(client: &Client, voters: usize, now_ms: u64, edit: impl FnOnce(&mut Manifest)) -> Self {
+        Self::set_up_as(client, TOKEN, voters, now_ms, edit).await
+    }
+
+    /// The same with another operator's token.
+    pub async fn set_up_as(
+        client: &Client,
+        token: &str,
+        voters: usize,
+        now_ms: u64,
+        edit: impl FnOnce(&mut Manifest),
+    ) -> Self {
         let info = client.board_info().await.unwrap();
-        let mut sample = sample_for(&info, now_ms, 1);
+        let mut sample = sample_with(&info, now_ms, 1, edit);
         let mut rng = StdRng::seed_from_u64(2);
-        client.create_election(sample.entries[0].clone(), TOKEN).await.unwrap();
+        client.create_election(sample.entries[0].clone(), token).await.unwrap();
         sample.ceremony(&mut rng).unwrap();
-        sample.roll(&vec![("all", "all", 1); voters], &mut rng).unwrap();
-        sample.open().unwrap();
+        let group = sample.state.manifest().groups[0].id.to_string();
+        sample.roll(&vec![("all", group.as_str(), 1); voters], &mut rng).unwrap();
         let board = client.election(sample.state.manifest().election.clone());
         let mut running = Self { sample, board, rng };
         for entry in running.sample.entries.clone().into_iter().skip(1) {
@@ -244,6 +261,12 @@ impl Running {
         let log = &self.sample.state.manifest().log;
         Receipt::parse(receipt).unwrap().verify(ballot.bytes(), &log.origin, &log.key).unwrap().0
     }
+}
+
+/// A ballot in the same voter's name whose proof does not hold.
+pub fn altered(ballot: &EncryptedBallot) -> Vec<u8> {
+    let (from, to) = (ballot.leaf().z_1.to_string(), ballot.leaf().z_2.to_string());
+    String::from_utf8(ballot.bytes().to_vec()).unwrap().replace(&from, &to).into_bytes()
 }
 
 /// Waits until the board has nothing more to append by itself.

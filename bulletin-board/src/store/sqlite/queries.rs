@@ -11,7 +11,7 @@ use veritally_crypto::log::merkle::stored_hash_origin;
 use crate::store::{Batch, NewLeaf, Position, StoreError, StoredHead};
 
 /// Bits of a position below the election's number: 10^12 entries.
-const INDEX_BITS: u32 = 40;
+pub(super) const INDEX_BITS: u32 = 40;
 
 /// (number << 40) + index.
 fn position(number: i64, index: u64) -> Result<i64, StoreError> {

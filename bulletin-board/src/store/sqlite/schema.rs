@@ -41,6 +41,19 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
     Ok(connection)
 }
 
+/// That a file has the present schema: for those who only read.
+pub(super) fn expect_present(connection: &Connection) -> Result<(), StoreError> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version as usize == MIGRATIONS.len() {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(format!(
+        "the file has schema version {version}, this program reads {}: start the board of this version on it, or use \
+         the program of that version",
+        MIGRATIONS.len()
+    )))
+}
+
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -19,7 +19,7 @@ pub(super) struct Workers {
 }
 
 fn gone() -> StoreError {
-    StoreError::Backend("the database thread has ended".into())
+    StoreError::Backend("the database thread has ended, or the file was opened for reading only".into())
 }
 
 impl Workers {
@@ -35,6 +35,11 @@ impl Workers {
             .collect::<Result<_, _>>()
             .map_err(|e| StoreError::Backend(Box::new(e)))?;
         Ok(Self { queue: Some(queue), threads })
+    }
+
+    /// No threads: every job is refused.
+    pub(super) fn none() -> Self {
+        Self { queue: None, threads: Vec::new() }
     }
 
     /// Runs a job on the next free connection. A job that began is finished even if the caller goes away.
