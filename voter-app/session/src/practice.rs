@@ -78,6 +78,8 @@ impl PracticeBoard {
         let election = self.lock();
         let schedule = election.state.manifest().schedule;
         Status {
+            // A practice election that can't sign has no checkpoint to show either.
+            checkpoint: sign(&election, &self.origin).map(|signed| signed.to_string()).unwrap_or_default(),
             closes_at_ms: election.state.closes_at_ms(),
             counts: election.state.counts(),
             election: election.state.manifest().election.clone(),
