@@ -54,6 +54,7 @@ impl Board {
     pub async fn start(data: &Path) -> Self {
         let data = DataDir::open(data, Some("board.example")).unwrap();
         let environment = Environment {
+            administrator_key: None,
             store: Arc::new(SqliteStore::open(&data.database).unwrap()),
             log_key: Arc::clone(&data.log_key),
             clock: Arc::new(SystemClock),
