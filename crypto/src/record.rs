@@ -90,7 +90,8 @@ pub struct RecordState {
     roll: roll::RollState,
     context: Option<Arc<BallotContext>>,
     closes_at_ms: u64,
-    opened_at_ms: u64,
+    /// The latest word on when voting ends: the opening, or the last extension. A closing is not older.
+    schedule_set_at_ms: u64,
     pads: HashSet<[u8; 32]>,
     ballots_cast: u64,
     tally: EncryptedTally,
@@ -130,7 +131,7 @@ impl RecordState {
             roll: roll::RollState::default(),
             context: None,
             closes_at_ms: manifest.schedule.closes_at_ms,
-            opened_at_ms: 0,
+            schedule_set_at_ms: 0,
             pads: HashSet::new(),
             ballots_cast: 0,
             tally: EncryptedTally::new(&manifest),

@@ -222,16 +222,22 @@ fn a_wrong_share_is_logged_dropped_and_named_and_the_rest_combine() {
     election.close().unwrap();
     election.agree(0).unwrap();
     election.agree(1).unwrap();
-    let mut wrong = election.decryption_share(1, &mut rng).unwrap();
-    wrong.contests[0].shares[0].swap(0, 1);
-    election.submit_share(1, wrong.clone()).unwrap();
+    let mut wrong = |election: &SampleElection| {
+        let mut share = election.decryption_share(1, &mut rng).unwrap();
+        share.contests[0].shares[0].swap(0, 1);
+        share
+    };
+    let share = wrong(&election);
+    election.submit_share(1, share).unwrap();
     let entry = &election.state.shares()[0];
     assert!(entry.shares.as_ref().unwrap_err().contains("trustee 2"), "{:?}", entry.shares);
     assert_eq!(election.state.phase(), Phase::Agreed);
     for _ in 0..2 {
-        election.submit_share(1, wrong.clone()).unwrap();
+        let share = wrong(&election);
+        election.submit_share(1, share).unwrap();
     }
-    assert_eq!(rejection(election.submit_share(1, wrong).unwrap_err()).code(), "share", "no flood");
+    let share = wrong(&election);
+    assert_eq!(rejection(election.submit_share(1, share).unwrap_err()).code(), "share", "no flood");
     election.share(2, &mut rng).unwrap();
     election.share(0, &mut rng).unwrap();
     assert_eq!(counts(&election), [(vec![2, 1, 1, 0, 0], 1)]);

@@ -125,7 +125,9 @@ impl Builder<'_> {
         if let Some(time_ms) = time_of(leaf).filter(skewed) {
             return Err(problems::clock_skew(time_ms, self.now_ms));
         }
-        if matches!(leaf, Leaf::Closing(_)) {
+        if let Leaf::Closing(closing) = leaf {
+            // Not for a closing that is refused anyway: who is no administrator makes the board append nothing.
+            self.state.precheck_closing(closing).map_err(|rejection| problems::rejected(&rejection))?;
             // specs/protocol.md section 4.4: a tally head always precedes the closing.
             self.tally_head()?;
         }

@@ -29,7 +29,7 @@ impl RecordState {
             return Err(Rejection::Opening("the announced end of voting has passed"));
         }
         self.context = Some(Arc::new(BallotContext::new(self.manifest.clone(), keys)));
-        self.opened_at_ms = opening.time_ms;
+        self.schedule_set_at_ms = opening.time_ms;
         self.phase = Phase::Open;
         Ok(())
     }
@@ -41,17 +41,29 @@ impl RecordState {
             return Err(Rejection::Extension("the new end of voting is not later than the present one"));
         }
         self.closes_at_ms = extension.closes_at_ms;
+        self.schedule_set_at_ms = self.schedule_set_at_ms.max(extension.time_ms);
+        Ok(())
+    }
+
+    /// Everything about a closing but that a tally head comes before it, which the board appends when it is due: it
+    /// asks here first, so that nobody but an administrator makes it append one.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub fn precheck_closing(&self, closing: &Closing) -> Result<(), Rejection> {
+        self.expect_phase("closing", &[Phase::Open])?;
+        self.verify_administrator(closing, closing.administrator)?;
+        // ⚠ A closing that was signed and not used does not undo an extension.
+        if closing.time_ms < self.schedule_set_at_ms {
+            return Err(Rejection::Closing("it was made before the opening or before the last extension"));
+        }
         Ok(())
     }
 
     pub(super) fn check_closing(&self, closing: &Closing) -> Result<(), Rejection> {
-        self.expect_phase("closing", &[Phase::Open])?;
-        self.verify_administrator(closing, closing.administrator)?;
+        self.precheck_closing(closing)?;
         if self.tally_head_due {
             return Err(Rejection::Closing("a tally head must come first: ballots follow the last one"));
-        }
-        if closing.time_ms < self.opened_at_ms {
-            return Err(Rejection::Closing("it is before the opening"));
         }
         Ok(())
     }

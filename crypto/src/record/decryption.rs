@@ -4,6 +4,7 @@ use super::{Phase, RecordState, Rejection};
 use crate::decryption::{ContestDecryption, VerifiedContestShares, combine, message_points, verify_contest_shares};
 use crate::discrete_log::DiscreteLogTable;
 use crate::group::RistrettoPoint;
+use crate::hash::Hash;
 use crate::id::TrusteeId;
 use crate::leaves::{Agreement, CellCounts, ContestResult, DecryptionShare, ElectionResult, Head};
 use crate::manifest::CheckedManifest;
@@ -17,6 +18,8 @@ const MAX_SHARE_ENTRIES: usize = 3;
 pub struct ShareEntry {
     /// Whose.
     pub trustee: TrusteeId,
+    /// SHA-256 of the message.
+    pub hash: Hash,
     /// Position of the entry (of its last part) in the log.
     pub index: u64,
     /// The verified shares by contest, or why they are not used.
@@ -80,7 +83,7 @@ impl RecordState {
         Some(use_it(&ContestDecryption { fingerprint: &fingerprint, head: &head, contest, rows, pads: &pads }))
     }
 
-    pub(super) fn apply_decryption_share(&mut self, share: &DecryptionShare) -> Result<(), Rejection> {
+    pub(super) fn apply_decryption_share(&mut self, share: &DecryptionShare, hash: Hash) -> Result<(), Rejection> {
         let refuse = |problem| Rejection::Share { trustee: share.trustee, problem };
         if Some(share.head) != self.may_release_shares() {
             return Err(Rejection::ShareHead { expected: self.closing_head });
@@ -89,12 +92,16 @@ impl RecordState {
         if before.clone().any(|entry| entry.shares.is_ok()) {
             return Err(refuse("valid ones are logged already"));
         }
+        // ⚠ Else anybody could log a wrong entry again until its author's tries are used up.
+        if before.clone().any(|entry| entry.hash == hash) {
+            return Err(refuse("these very ones are in the log already"));
+        }
         if before.by_ref().count() >= MAX_SHARE_ENTRIES {
             return Err(refuse("too many entries whose proof failed"));
         }
         // A share that fails is logged all the same: it is the evidence that names its author.
         let shares = self.verify_shares(share);
-        self.shares.push(ShareEntry { trustee: share.trustee, index: self.frontier.size(), shares });
+        self.shares.push(ShareEntry { trustee: share.trustee, hash, index: self.frontier.size(), shares });
         if self.phase == Phase::Agreed {
             let valid: Vec<_> = self.shares.iter().filter_map(|entry| entry.shares.as_ref().ok()).collect();
             if valid.len() as u64 >= self.manifest.quorum {

@@ -79,7 +79,7 @@ impl RecordState {
             Leaf::DecryptionShare(share) => {
                 self.expect_phase("decryption share", &[Phase::Agreed, Phase::Decrypted])?;
                 self.verify_trustee(share, share.trustee)?;
-                self.apply_decryption_share(share)?;
+                self.apply_decryption_share(share, hash)?;
             }
             _ => return Err(Rejection::Canonical(crate::canonical::CanonicalError::Malformed("not a message".into()))),
         }

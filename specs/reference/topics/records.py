@@ -329,6 +329,8 @@ def _closings(f, e):
     f.refused("an extension to the same time", closing, e.by_administrator("extension", closes_at_ms=CLOSES, time_ms=OPENS))
     back = e.by_administrator("extension", closes_at_ms=CLOSES, time_ms=OPENS)
     f.refused("an extension back to an earlier time", closing, later, back)
+    after = e.by_administrator("extension", closes_at_ms=CLOSES + 9, time_ms=CLOSES + 1)
+    f.refused("a closing that was signed before the extension", closing, after, e.entries[closing])
     f.refused("an extension after the closing", closing + 1, later)
     f.refused("a second closing", closing + 1, e.entries[closing])
 
@@ -379,6 +381,7 @@ def _shares(f, e):
         f.admitted(f"wrong shares are evidence: {name}", first, data, phase="agreed")
     wrong = list(evidence.values())[:3]
     f.admitted("right shares after wrong ones", first, *wrong[:2], e.entries[first], phase="agreed")
+    f.refused("wrong shares again, byte for byte", first, wrong[0], wrong[0])
     f.refused("decryption shares a fourth time", first, *wrong, e.entries[first])
     f.refused("a result with too few shares", second, e.entries[f.at("result")])
     f.refused("a result when the second trustee's shares are wrong", second, e.signed({**f.value(first), "trustee": 1}, e.identity[0]), e.entries[f.at("result")])

@@ -88,7 +88,7 @@ class Record(Attempts, Voters):
         self.pads, self.tally, self.ballots_cast, self.unsummed = set(), None, 0, False
         # After closing.
         self.closing_head, self.agreements = None, {}
-        self.share_entries, self.shares, self.bad_shares = {}, {}, []
+        self.share_entries, self.shares, self.bad_shares, self.share_hashes = {}, {}, [], set()
         self.counts = self.result = None
 
     def apply(self, data, index=None):
@@ -211,7 +211,7 @@ class Record(Attempts, Voters):
         require(entry["ceremony"] == self.ceremony and entry["roll"] == self.roll_hash, "V14", "opening-hashes")
         require(entry["time_ms"] >= self.manifest.schedule["opens_at_ms"], "V14", "too-early")
         require(entry["time_ms"] < self.closes_at_ms, "V14", "too-late")
-        self.opened_ms = entry["time_ms"]
+        self.opened_ms = self.schedule_set_ms = entry["time_ms"]
         self.contexts = {
             style: self.manifest.context(style, self.ceremony, self.keys.keys) for style in self.manifest.relations
         }
@@ -268,11 +268,12 @@ class Record(Attempts, Voters):
         self._administrator(entry)
         require(entry["closes_at_ms"] > self.closes_at_ms, "V15", "not-later")
         self.closes_at_ms = entry["closes_at_ms"]
+        self.schedule_set_ms = max(self.schedule_set_ms, entry["time_ms"])
 
     def _closing(self, entry):
         self._administrator(entry)
         require(not self.unsummed, "V23", "no-tally-head")
-        require(entry["time_ms"] >= self.opened_ms, "V23", "too-early")
+        require(entry["time_ms"] >= self.schedule_set_ms, "V23", "too-early")
         self.phase = "closed"
 
     def _abandonment(self, entry):
@@ -313,7 +314,9 @@ class Record(Attempts, Voters):
         trustee = self._trustee(entry)
         require(entry["head"] == self.closing_head, "V26", "share-head")
         require(trustee not in self.shares, "V26", "already-sent")
+        require(entry.hash not in self.share_hashes, "V26", "already-sent")
         require(self.share_entries.get(trustee, 0) < MAX_SHARE_ENTRIES, "V26", "too-many-shares")
+        self.share_hashes.add(entry.hash)
         try:
             shares = self._verified_shares(trustee, entry)
         except ValueError as error:

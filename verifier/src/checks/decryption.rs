@@ -12,7 +12,7 @@ use crate::words::count;
 pub(crate) fn evidence(audit: &mut Audit<'_>) {
     let position = audit.tree.size().saturating_sub(1);
     let last = audit.state.as_ref().and_then(|state| state.shares().last());
-    let Some(ShareEntry { trustee, index, shares: Err(problem) }) = last else { return };
+    let Some(ShareEntry { trustee, index, shares: Err(problem), .. }) = last else { return };
     if audit.refused.position(*index) == position {
         let sentence = format!("⚠ Entry {position}: {trustee} posted wrong shares, which are not used ({problem}).");
         audit.findings.note(Check::Shares, sentence);

@@ -36,7 +36,8 @@ pub(crate) struct CheckSpoiled {
     /// Where the election is served [default: as in the local state].
     #[arg(long)]
     link: Option<Link>,
-    /// All 256 bits of the confirmation code that was shown before spoiling, as 64 hexadecimal digits.
+    /// All 256 bits of the confirmation code that was shown before spoiling, as 64 hexadecimal digits. Without them nothing
+    /// is compared, and the check does not succeed.
     #[arg(long, value_name = "HEX256")]
     code: Option<String>,
 }
@@ -114,10 +115,13 @@ pub(crate) async fn check_spoiled(common: &Common, arguments: CheckSpoiled) -> a
             println!("confirmation code: {code}");
             if noted.is_some() {
                 println!("which is the code that was noted, all 256 bits");
-            } else {
-                println!("all its bits: {}: compare them with those shown before spoiling", code.0);
+                return Ok(ExitCode::SUCCESS);
             }
-            Ok(ExitCode::SUCCESS)
+            println!("all its bits: {}", code.0);
+            println!(
+                "NOT CHECKED: give --code with all 256 bits that were shown before spoiling; nothing was compared"
+            );
+            Ok(ExitCode::FAILURE)
         }
         Err(error) => {
             println!("FAILED: {error}");
