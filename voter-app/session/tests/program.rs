@@ -82,8 +82,8 @@ async fn a_spoiled_ballot_is_checked_with_all_bits_of_its_code() {
     let good = run(&board, &format!("check-spoiled spoiled.json --link LINK --code {bits}"), None);
     assert!(good.success && good.shown.contains("chair: D"), "{}", good.shown);
     let without = run(&board, "check-spoiled spoiled.json", None);
-    assert!(!without.success, "nothing was compared: {}", without.stdout);
-    assert!(without.stdout.contains("NOT CHECKED"), "{}", without.stdout);
+    assert!(!without.success, "nothing was compared: {}", without.shown);
+    assert!(without.shown.contains("NOT CHECKED"), "{}", without.shown);
     let other = format!("check-spoiled spoiled.json --link LINK --code {}", "0".repeat(64));
     assert!(!run(&board, &other, None).success);
     let short = format!("check-spoiled spoiled.json --link LINK --code {}", spoiled.value("confirmation code: "));
