@@ -1,7 +1,7 @@
 //! The verifier: checks everything that an election published, and says in plain words what it found.
 //!
 //! It reads an election's record (a folder, a tar file, or a board's address), replays it entry by entry and reports on
-//! the numbered checks V1…V29 of `specs/verification.md`. It trusts nobody: every file is bounded in size before it is
+//! the numbered checks V1…V32 of `specs/verification.md`. It trusts nobody: every file is bounded in size before it is
 //! read, nothing is taken from a board but bytes, and every failure is named with the entry that shows it.
 //!
 //! It must never depend on server code. It replays the protocol with `veritally-crypto`'s
