@@ -127,6 +127,18 @@ impl Board {
         }
     }
 
+    /// Sends an entry that is no ballot: a voter's published spoiled ballot.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn submit_entry(&self, entry: Vec<u8>) -> Result<Submitted, ClientError> {
+        match self {
+            Self::Online(client) => client.submit_entry(entry).await,
+            #[cfg(feature = "practice")]
+            Self::Practice(board) => board.submit_entry(entry).await,
+        }
+    }
+
     /// The receipt of an entry; `None` when the log has no such entry.
     ///
     /// # Errors

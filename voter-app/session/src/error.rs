@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use veritally_board_api::files::FileError;
 use veritally_board_api::{ClientError, Problem};
-use veritally_crypto::ballot::{BallotError, ConfirmationCode};
+use veritally_crypto::ballot::{BallotError, ConfirmationCode, OpeningError};
 use veritally_crypto::credential::CodeError;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
@@ -50,6 +50,12 @@ pub enum SessionError {
         "this credential code is not on the election's roll: it is for another election, or was replaced by a newer one"
     )]
     NotOnRoll,
+    /// The registrar issued another credential in its place.
+    #[error("this credential code was replaced by a newer one: use the code of the newer letter, or ask the registrar")]
+    Replaced,
+    /// An opened ballot that does not hold.
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
     /// All casts used up.
     #[error("this credential has cast {0} ballots, as many as the election allows; the last one counts")]
     CastLimit(u64),

@@ -19,6 +19,7 @@ use veritally_crypto::log::receipt::Receipt;
 use veritally_crypto::log::tiles::{TilePath, bundles_of, encode_entries};
 use veritally_crypto::log::{Checkpoint, SignedCheckpoint};
 use veritally_crypto::manifest::{BallotStyle, Contest, Manifest, Selection, Texts};
+use veritally_crypto::record::Rejection;
 use veritally_crypto::sample::{SampleElection, SampleError, id};
 
 /// Under which the practice election is filed; nothing is asked there.
@@ -112,22 +113,33 @@ impl PracticeBoard {
     }
 
     pub(crate) async fn submit_ballot(&self, bytes: Vec<u8>) -> Result<Submitted, ClientError> {
+        self.submit(bytes, |election, bytes| {
+            let ballot = EncryptedBallot::parse(bytes).map_err(Rejection::from)?;
+            election.submit(ballot, &mut rand::rng())
+        })
+    }
+
+    pub(crate) async fn submit_entry(&self, bytes: Vec<u8>) -> Result<Submitted, ClientError> {
+        self.submit(bytes, |election, bytes| election.append(bytes.to_vec()))
+    }
+
+    fn submit(
+        &self,
+        bytes: Vec<u8>,
+        append: impl FnOnce(&mut SampleElection, &[u8]) -> Result<(), Rejection>,
+    ) -> Result<Submitted, ClientError> {
         let mut election = self.lock();
         let known = election.entries.iter().position(|entry| *entry == bytes);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let ballot = EncryptedBallot::parse(&bytes).map_err(failed)?;
-                election.submit(ballot, &mut rand::rng()).map_err(|rejection| {
-                    let problem = Problem::new(ProblemKind::Rejected, rejection.to_string());
-                    ClientError::Refused(Box::new(problem.with_code(rejection.code())))
-                })?;
-                election.entries.len().saturating_sub(1)
-            }
-        };
+        if known.is_none() {
+            append(&mut election, &bytes).map_err(|rejection| {
+                let problem = Problem::new(ProblemKind::Rejected, rejection.to_string());
+                ClientError::Refused(Box::new(problem.with_code(rejection.code())))
+            })?;
+        }
+        let index = known.unwrap_or_else(|| election.entries.len().saturating_sub(1)) as u64;
         let (frontier, stored) = tree(&election.entries);
-        let proof = InclusionProof::prove(index as u64, frontier.size(), &stored).map_err(failed)?;
-        let receipt = Receipt::new(index as u64, proof, &sign(&election, &self.origin)?);
+        let proof = InclusionProof::prove(index, frontier.size(), &stored).map_err(failed)?;
+        let receipt = Receipt::new(index, proof, &sign(&election, &self.origin)?);
         Ok(Submitted::Receipt { text: receipt.to_string(), new: known.is_none() })
     }
 }

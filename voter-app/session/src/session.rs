@@ -16,9 +16,11 @@ use std::sync::Arc;
 
 use rand::CryptoRng;
 use veritally_crypto::ballot::{BallotError, BallotOpening, ConfirmationCode, EncryptedBallot, PreparedBallot};
+use veritally_crypto::canonical;
 use veritally_crypto::contests::{Answers, SecretAnswers};
 use veritally_crypto::credential::{Credential, CredentialCode, CredentialKey};
 use veritally_crypto::hash::Hash;
+use veritally_crypto::id::LeafIndex;
 use veritally_crypto::manifest::{BallotStyle, Contest};
 use veritally_crypto::record::VoterRecord;
 use veritally_crypto::tally::VoterClass;
@@ -31,6 +33,7 @@ use crate::store::{CredentialStore, StoredBallot};
 mod sending;
 mod spoiled;
 
+use sending::submit_entry;
 pub use sending::{Outgoing, Recorded, Unsent};
 pub(crate) use sending::{submit, verify_receipt};
 pub use spoiled::{SpoiledError, check_spoiled};
@@ -71,6 +74,9 @@ impl Election {
 
     fn enter(self: &Arc<Self>, credential: Credential) -> Result<Entered, SessionError> {
         let key = credential.public();
+        if self.state().is_replaced(key) {
+            return Err(SessionError::Replaced);
+        }
         let voter = self.state().voter(key).ok_or(SessionError::NotOnRoll)?;
         let class = voter.class;
         // The roll's styles were looked up in the manifest when it was applied.
@@ -164,6 +170,18 @@ impl Unlocked {
     /// As [`Election::unlock`].
     pub fn reopen(self, election: &Arc<Election>) -> Result<Entered, SessionError> {
         election.enter(self.credential)
+    }
+
+    /// Publishes an opened ballot in the log, so that everybody sees that devices are tested and with what outcome. Only
+    /// before the credential's next ballot is cast. Returns its place, by a receipt that was verified.
+    ///
+    /// # Errors
+    /// [`SessionError::Opening`] when the opening does not hold; the board's refusals.
+    pub async fn publish(&self, opening: &BallotOpening, rng: &mut impl CryptoRng) -> Result<LeafIndex, SessionError> {
+        let entry = opening.publish(self.election.context(), &self.credential, rng)?;
+        let bytes = canonical::to_bytes(&entry).map_err(BallotError::from)?;
+        let text = submit_entry(self.election.view(), bytes.clone()).await?;
+        Ok(verify_receipt(self.election.view(), &bytes, &text)?.0)
     }
 
     fn prove(&self, ballot: PreparedBallot, rng: &mut impl CryptoRng) -> Result<EncryptedBallot, SessionError> {

@@ -40,6 +40,53 @@ fn run(board: &Board, arguments: &str, code: Option<usize>) -> Ran {
     Ran { success: output.status.success(), shown }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_killed_between_casting_and_receipt_finds_the_ballot_and_it_counts_once() {
+    let board = Board::open(1).await;
+    // The board logs the ballot, and its answers get lost: the program asks again and again.
+    board.lock().lose_answers_after = Some(0);
+    let mut voter = Command::new(env!("CARGO_BIN_EXE_veritally-voter"))
+        .current_dir(board.state.path())
+        .args(["cast", "--link", &board.link.to_string(), "--choose", "chair=b", "--yes"])
+        .args(["--state", "state", "--patience", "600"])
+        .env("VERITALLY_CODE", board.code(0).expose_text().as_str())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while board.lock().posted.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    // SIGKILL.
+    voter.kill().unwrap();
+    voter.wait().unwrap();
+    board.lock().lose_answers_after = None;
+    // Other choices than before: the stored ballot goes first, as it is.
+    let again = run(&board, "cast --link LINK --choose chair=c --yes", Some(0));
+    assert!(again.success && again.shown.contains("it is sent again now"), "{}", again.shown);
+    let status = run(&board, "status --link LINK --json", Some(0));
+    let status: serde_json::Value = serde_json::from_str(&status.shown).unwrap();
+    assert_eq!(status["ballots"], 1);
+    let check = run(&board, "check --json", None);
+    let check: serde_json::Value = serde_json::from_str(&check.shown).unwrap();
+    assert!(check[0]["ballots"][0]["entry"].is_u64() && check[0]["failed"].is_null(), "{check}");
+    let inner = board.lock();
+    assert!(inner.posted.iter().all(|bytes| *bytes == inner.posted[0]), "the same bytes each time");
+    assert_eq!(inner.election.state.counts().ballots_cast, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoiled_ballot_is_published_only_while_it_is_the_next_ones_turn() {
+    let board = Board::open(1).await;
+    assert!(run(&board, "spoil --link LINK --choose chair=d --yes --out spoiled.json", Some(0)).success);
+    let published = run(&board, "publish-spoiled spoiled.json --link LINK", Some(0));
+    assert!(published.success && published.shown.contains("published: entry"), "{}", published.shown);
+    assert_eq!(board.lock().election.state.counts().ballots_spoiled, 1);
+    assert!(run(&board, "spoil --link LINK --choose chair=d --yes --out late.json", Some(0)).success);
+    assert!(run(&board, "cast --link LINK --choose chair=b --yes", Some(0)).success);
+    assert!(!run(&board, "publish-spoiled late.json --link LINK", Some(0)).success, "its turn is over");
+}
+
 fn secret(path: &Path, text: &str, mode: u32) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();

@@ -13,7 +13,7 @@ use veritally_crypto::ballot::BallotOpening;
 use veritally_crypto::contests::Rule;
 use veritally_crypto::manifest::Contest;
 use veritally_session::StateDirectory;
-use veritally_session::flow::{CastStep, Compared, Edit, Event, Flow, Page, TroubleKind};
+use veritally_session::flow::{CastStep, Compared, Edit, Event, Flow, Page, Publishing, TroubleKind};
 use veritally_session::runner::{Runner, Settings};
 use zeroize::Zeroizing;
 
@@ -100,6 +100,9 @@ async fn a_voter_tests_and_casts_in_the_practice_election_with_every_contest_typ
     assert_eq!(test.code(), noted);
     let file: BallotOpening = serde_json::from_slice(&std::fs::read(&test.file).unwrap()).unwrap();
     assert_eq!(file, *test.opening);
+    person.does(Event::Publish);
+    let published = |page: &Page<'_>| matches!(page, Page::Tested { publishing: Publishing::Done, .. });
+    person.sees("it published", published).await;
     person.does(Event::Encrypt);
     person.sees("another code", |page| matches!(page, Page::Choose { code, tests: 1, .. } if *code != noted)).await;
     person.does(Event::Cast);
@@ -195,4 +198,21 @@ async fn a_wrong_code_another_fingerprint_and_a_dead_board_are_told_apart() {
         panic!("{:?}", person.flow.page())
     };
     assert!(matches!(trouble.kind, TroubleKind::Code(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_replaced_says_so_and_the_new_one_votes() {
+    let board = Board::open(2).await;
+    let old = board.code(0).expose_text();
+    board.lock().election.reissue(0, &mut rand::rng()).unwrap();
+    let new = board.code(0).expose_text();
+    let mut person = Person::new(board.state.path());
+    person.does(Event::Open(board.link.to_string()));
+    person.sees("the election", |page| matches!(page, Page::Election { .. })).await;
+    person.does(Event::Continue);
+    person.does(Event::EnterCode { text: old, remember: false });
+    let replaced = |page: &Page<'_>| matches!(page, Page::Credential { busy: false, trouble: Some(t), .. } if t.kind == TroubleKind::Replaced);
+    person.sees("the old letter", replaced).await;
+    person.does(Event::EnterCode { text: new, remember: false });
+    person.sees("the ballot", |page| matches!(page, Page::Contest { .. })).await;
 }

@@ -63,6 +63,8 @@ pub enum TroubleKind {
     Code(CodeVerdict),
     /// A well-formed code that is not on the roll: another election's, or replaced by a newer one.
     NotOnRoll,
+    /// The registrar issued a newer code in place of this one; only the newer letter's code can be used.
+    Replaced,
     /// The file of the code can't be read, or others may read it.
     CodeFile,
     /// No code is stored for this election.
@@ -163,6 +165,8 @@ impl From<&SessionError> for TroubleKind {
             E::TwoFingerprints { link, given } => Self::TwoFingerprints { link: *link, given: *given },
             E::NotOpen(phase) => Self::NotOpen(*phase),
             E::NotOnRoll => Self::NotOnRoll,
+            E::Replaced => Self::Replaced,
+            E::Opening(_) => Self::SelfCheck,
             E::CastLimit(casts) => Self::CastLimit(*casts),
             E::OtherDevice => Self::VotedElsewhere,
             E::Refused(problem) if problem.kind() == ProblemKind::VotingEnded => Self::Closed,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 use veritally_board_api::files;
@@ -14,6 +16,7 @@ use veritally_crypto::manifest::text;
 use super::Settings;
 use super::opening::Opened;
 use crate::SessionError;
+use crate::election::Depth;
 use crate::flow::{Effect, Event, ReceiptInfo, SendFailed, TestInfo, Trouble, TroubleKind, VoterInfo};
 use crate::session::{Entered, Outgoing, Prepared, Recorded, Unlocked, Unsent};
 
@@ -150,7 +153,7 @@ impl Device {
             Effect::ReadWholeLog(job) => Event::Unlocked(job, self.read_whole_log(generation).await),
             Effect::Encrypt(job, answers) => Event::Encrypted(job, self.encrypt(generation, answers).await),
             Effect::Spoil(job) => Event::Spoiled(job, self.spoil(generation).await),
-            Effect::Publish(job) => Event::Published(job, self.publish().await),
+            Effect::Publish(job) => Event::Published(job, self.publish(generation).await),
             Effect::Prove(job) => Event::Proved(job, self.prove(generation).await),
             Effect::Send(job) => Event::Sent(job, self.send(generation).await),
             Effect::Wait { job, seconds } => {
@@ -188,12 +191,16 @@ impl Device {
         code: CredentialCode,
         remember: bool,
     ) -> Result<Box<VoterInfo>, Trouble> {
-        let opened = self.opened()?;
-        let election = opened.election.clone();
+        let mut opened = self.opened()?;
         let to_keep = remember.then(|| code.clone());
-        // Reads the local state.
-        let entered = tokio::task::spawn_blocking(move || election.unlock(&code)).await;
-        let info = self.enter(generation, entered.unwrap_or(Err(SessionError::Interrupted)))?;
+        let mut entered = enter(&opened, &code).await;
+        if matches!(entered, Err(SessionError::NotOnRoll)) && opened.election.depth() == Depth::Opening {
+            // Perhaps issued while voting was open, in place of a lost one: the whole log tells.
+            opened = Arc::new(opened.read_whole_log().await?);
+            self.replace_opened(generation, opened.clone());
+            entered = enter(&opened, &code).await;
+        }
+        let info = self.enter(generation, entered)?;
         if let (Some(code), Some(secrets)) = (to_keep, &self.settings.secrets) {
             let manifest = opened.election.manifest();
             let language = manifest.languages.first().map_or("en", String::as_str);
@@ -246,33 +253,25 @@ impl Device {
     async fn read_whole_log(self: &Arc<Self>, generation: u64) -> Result<Box<VoterInfo>, Trouble> {
         let opened = self.opened()?;
         let reread = Arc::new(opened.read_whole_log().await?);
-        let unlocked = match self.take() {
-            Session::Unlocked(unlocked) => unlocked,
-            other => {
-                self.put(generation, other);
-                return Err(out_of_turn());
-            }
-        };
+        let unlocked = self.take_unlocked(generation)?;
         let election = reread.election.clone();
         let entered = tokio::task::spawn_blocking(move || unlocked.reopen(&election)).await;
         let info = self.enter(generation, entered.unwrap_or(Err(SessionError::Interrupted)))?;
+        self.replace_opened(generation, reread);
+        Ok(info)
+    }
+
+    fn replace_opened(&self, generation: u64, opened: Arc<Opened>) {
         let mut slot = self.slot();
         if slot.generation == generation {
-            slot.opened = Some(reread);
+            slot.opened = Some(opened);
         }
-        Ok(info)
     }
 
     // --- the ballot ---
 
     async fn encrypt(&self, generation: u64, answers: SecretAnswers) -> Result<ConfirmationCode, Trouble> {
-        let unlocked = match self.take() {
-            Session::Unlocked(unlocked) => unlocked,
-            other => {
-                self.put(generation, other);
-                return Err(out_of_turn());
-            }
-        };
+        let unlocked = self.take_unlocked(generation)?;
         let work = move || {
             let filled = unlocked.fill(answers).map_err(|refused| {
                 let (unlocked, error) = *refused;
@@ -311,9 +310,23 @@ impl Device {
         Ok(Box::new(TestInfo { opening, file, qr }))
     }
 
-    async fn publish(&self) -> Result<(), Trouble> {
-        let unsupported = "this version can't publish opened ballots";
-        Err(Trouble::new(TroubleKind::Refused { code: None }, unsupported))
+    async fn publish(&self, generation: u64) -> Result<(), Trouble> {
+        let opening = self.slot().opening.clone().ok_or_else(out_of_turn)?;
+        let unlocked = self.take_unlocked(generation)?;
+        let mut rng = StdRng::from_rng(&mut rand::rng());
+        let published = unlocked.publish(&opening, &mut rng).await;
+        self.put(generation, Session::Unlocked(unlocked));
+        published.map(|_| ()).map_err(Trouble::from)
+    }
+
+    fn take_unlocked(&self, generation: u64) -> Result<Unlocked, Trouble> {
+        match self.take() {
+            Session::Unlocked(unlocked) => Ok(unlocked),
+            other => {
+                self.put(generation, other);
+                Err(out_of_turn())
+            }
+        }
     }
 
     fn take_prepared(&self, generation: u64) -> Result<Prepared, Trouble> {
@@ -366,6 +379,13 @@ impl Device {
         self.put(generation, session);
         outcome
     }
+}
+
+/// Reads the local state.
+async fn enter(opened: &Opened, code: &CredentialCode) -> Result<Entered, SessionError> {
+    let (election, code) = (opened.election.clone(), code.clone());
+    let entered = tokio::task::spawn_blocking(move || election.unlock(&code)).await;
+    entered.unwrap_or(Err(SessionError::Interrupted))
 }
 
 fn read_code(path: &std::path::Path) -> Result<CredentialCode, Trouble> {

@@ -109,7 +109,15 @@ impl Outgoing {
 
 /// Sends a ballot's bytes until there is a receipt, which is not verified.
 pub(crate) async fn submit(view: &View, ballot: &EncryptedBallot) -> Result<String, SessionError> {
-    let submitted = view.board().submit_ballot(ballot.bytes().to_vec()).await;
+    receipt_of(view, view.board().submit_ballot(ballot.bytes().to_vec()).await).await
+}
+
+/// As [`submit`], for an entry that is no ballot.
+pub(crate) async fn submit_entry(view: &View, entry: Vec<u8>) -> Result<String, SessionError> {
+    receipt_of(view, view.board().submit_entry(entry).await).await
+}
+
+async fn receipt_of(view: &View, submitted: Result<Submitted, ClientError>) -> Result<String, SessionError> {
     match submitted.map_err(refusal)? {
         Submitted::Receipt { text, .. } => Ok(text),
         Submitted::Pending { entry } => wait_for_receipt(view, &entry).await,

@@ -194,6 +194,7 @@ impl Inner {
             Some("manifest") => plain(self.entries()[0].clone()),
             Some("checkpoint") => plain(self.checkpoint().to_string()),
             Some("ballots") => self.ballot(body),
+            Some("entries") => self.entry(body),
             Some(tile) if tile.starts_with("tile/") => match TilePath::parse(tile).unwrap() {
                 tile if tile.is_in(self.election.entries.len() as u64) => self.tile(tile),
                 _ => refuse(&not_found),
@@ -216,6 +217,16 @@ impl Inner {
                 let hashes: Vec<_> =
                     tile.stored_hashes().iter().map(|&i| stored[usize::try_from(i).unwrap()]).collect();
                 plain(encode_hashes(&hashes))
+            }
+        }
+    }
+
+    fn entry(&mut self, body: &[u8]) -> Answer {
+        match self.election.append(body.to_vec()) {
+            Ok(()) => Some((201, "text/plain", self.receipt(self.election.entries.len() - 1).into_bytes())),
+            Err(rejection) => {
+                let problem = Problem::new(ProblemKind::Rejected, rejection.to_string());
+                refuse(&problem.with_code(rejection.code()))
             }
         }
     }

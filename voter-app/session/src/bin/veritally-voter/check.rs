@@ -1,15 +1,16 @@
 //! `check` and `check-spoiled`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
 use veritally_board_api::Link;
 use veritally_crypto::ballot::BallotOpening;
 use veritally_crypto::hash::Hash;
 use veritally_session::receipts::{self, ReceiptCheck};
 use veritally_session::session::check_spoiled as check_opening;
-use veritally_session::{Depth, Election, OpenRequest};
+use veritally_session::{Depth, Election, OpenRequest, SessionError, View};
 
 use crate::Common;
 use crate::answers::show;
@@ -26,6 +27,9 @@ pub(crate) struct Check {
     /// The election's fingerprint, if the link does not carry it.
     #[arg(long, value_name = "HEX", requires = "link")]
     fingerprint: Option<Hash>,
+    /// Print JSON: for each election its link, log size or error, and its ballots.
+    #[arg(long)]
+    json: bool,
 }
 
 /// `check-spoiled`.
@@ -50,24 +54,58 @@ pub(crate) async fn check(common: &Common, arguments: Check) -> anyhow::Result<E
     if requests.is_empty() {
         bail!("the local state knows no election: give --link, or --state");
     }
-    let mut good = true;
+    let (mut good, mut found) = (true, vec![]);
     for request in requests {
-        println!("{}", request.link);
-        match receipts::check(&request).await {
-            Ok((view, checks)) => {
-                let size = view.checkpoint().checkpoint().tree_size;
-                println!("  log of {size} entries, signed, and continuing what this device saw before");
-                for check in &checks {
-                    good &= show_check(check);
-                }
-            }
-            Err(error) => {
-                good = false;
-                println!("  FAILED: {error}");
-            }
+        let outcome = receipts::check(&request).await;
+        good &= outcome.as_ref().is_ok_and(|(_, checks)| checks.iter().all(|check| check.outcome.is_ok()));
+        if arguments.json {
+            found.push(as_json(&request, &outcome));
+        } else {
+            show_outcome(&request, &outcome);
         }
     }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&found)?);
+    }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+type Outcome = Result<(View, Vec<ReceiptCheck>), SessionError>;
+
+fn show_outcome(request: &OpenRequest, outcome: &Outcome) {
+    println!("{}", request.link);
+    match outcome {
+        Ok((view, checks)) => {
+            let size = view.checkpoint().checkpoint().tree_size;
+            println!("  log of {size} entries, signed, and continuing what this device saw before");
+            checks.iter().for_each(show_check);
+        }
+        Err(error) => println!("  FAILED: {error}"),
+    }
+}
+
+fn as_json(request: &OpenRequest, outcome: &Outcome) -> Value {
+    let failed = |error: &SessionError| json!({ "error": error.to_string(), "evidence": error.evidence(), "board_lies": error.is_evidence() });
+    let ballot = |check: &ReceiptCheck| {
+        json!({
+            "public_id": check.credential.public_id(),
+            "ballot": check.counter,
+            "code": check.code.0,
+            "entry": check.outcome.as_ref().ok().copied().flatten(),
+            "failed": check.outcome.as_ref().err().map(failed),
+        })
+    };
+    let (view, checks) = match outcome {
+        Ok((view, checks)) => (Some(view), checks.iter().map(ballot).collect()),
+        Err(_) => (None, vec![]),
+    };
+    json!({
+        "link": request.link.to_string(),
+        "fingerprint": view.map(View::fingerprint),
+        "tree_size": view.map(|view| view.checkpoint().checkpoint().tree_size),
+        "ballots": checks,
+        "failed": outcome.as_ref().err().map(failed),
+    })
 }
 
 /// Every election of the local state, where it was last served.
@@ -82,26 +120,18 @@ fn stored(common: &Common) -> anyhow::Result<Vec<OpenRequest>> {
     Ok(requests)
 }
 
-fn show_check(check: &ReceiptCheck) -> bool {
+fn show_check(check: &ReceiptCheck) {
     let ballot = format!("{} ballot {} code {}", check.credential.public_id(), check.counter, check.code);
     match &check.outcome {
         Ok(Some(index)) => println!("  ok: {ballot}: entry {index}"),
         Ok(None) => println!("  no receipt yet: {ballot}: `veritally-voter cast` sends it again"),
         Err(error) => println!("  FAILED: {ballot}: {error}"),
     }
-    check.outcome.is_ok()
 }
 
 pub(crate) async fn check_spoiled(common: &Common, arguments: CheckSpoiled) -> anyhow::Result<ExitCode> {
     let noted = arguments.code.as_deref().map(noted).transpose()?;
-    let path = arguments.file.display().to_string();
-    let length = std::fs::metadata(&arguments.file).with_context(|| format!("can't read {path}"))?.len();
-    if length > MAX_OPENING_BYTES {
-        bail!("{path} is no opened ballot: it has {length} bytes");
-    }
-    let bytes = std::fs::read(&arguments.file).with_context(|| format!("can't read {path}"))?;
-    let opening: BallotOpening =
-        serde_json::from_slice(&bytes).with_context(|| format!("{path} is no opened ballot"))?;
+    let opening = read_opening(&arguments.file)?;
     let link = match arguments.link {
         Some(link) => link,
         None => common.state()?.election(&opening.fingerprint).link()?.context("unknown election: give --link")?,
@@ -128,6 +158,17 @@ pub(crate) async fn check_spoiled(common: &Common, arguments: CheckSpoiled) -> a
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// An opened ballot from a file.
+pub(crate) fn read_opening(path: &Path) -> anyhow::Result<BallotOpening> {
+    let name = path.display();
+    let length = std::fs::metadata(path).with_context(|| format!("can't read {name}"))?.len();
+    if length > MAX_OPENING_BYTES {
+        bail!("{name} is no opened ballot: it has {length} bytes");
+    }
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{name} is no opened ballot"))
 }
 
 /// ⚠ A device that may choose both ballots finds two with the same 100 bits.

@@ -62,6 +62,8 @@ enum Command {
     Spoil(vote::Spoil),
     /// Recompute a spoiled ballot that another device made.
     CheckSpoiled(check::CheckSpoiled),
+    /// Publish a spoiled ballot in the log, before the next ballot is cast.
+    PublishSpoiled(vote::PublishSpoiled),
     /// Check all stored receipts against the boards' logs of today.
     Check(check::Check),
     /// Tell what a credential has cast.
@@ -112,6 +114,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Cast(arguments) => vote::cast(common, arguments).await,
         Command::Spoil(arguments) => vote::spoil(common, arguments).await,
         Command::CheckSpoiled(arguments) => check::check_spoiled(common, arguments).await,
+        Command::PublishSpoiled(arguments) => vote::publish_spoiled(common, arguments).await,
         Command::Check(arguments) => check::check(common, arguments).await,
         Command::Status(arguments) => vote::status(common, arguments).await,
         Command::CastMany(arguments) => many::cast_many(common, arguments).await,

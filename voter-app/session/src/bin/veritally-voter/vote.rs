@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use veritally_board_api::files;
 use veritally_crypto::ballot::{BallotOpening, ConfirmationCode};
 use veritally_crypto::manifest::text;
@@ -13,6 +15,7 @@ use veritally_session::session::{Entered, Outgoing, Prepared, Unlocked};
 use veritally_session::{Depth, Election};
 
 use crate::answers::{AnswerArguments, show};
+use crate::check::read_opening;
 use crate::code::CodeArguments;
 use crate::{Common, Place};
 
@@ -60,15 +63,33 @@ pub(crate) struct StatusOf {
     place: Place,
     #[command(flatten)]
     code: CodeArguments,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `publish-spoiled`.
+#[derive(clap::Args)]
+pub(crate) struct PublishSpoiled {
+    /// The opened ballot that `spoil` wrote.
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    code: CodeArguments,
+}
+
+async fn read(common: &Common, place: &Place, full: bool) -> anyhow::Result<Arc<Election>> {
+    let depth = if full { Depth::Full } else { Depth::Opening };
+    Ok(Arc::new(Election::open(&common.place(place)?, depth).await?))
 }
 
 async fn open(common: &Common, place: &Place, full: bool) -> anyhow::Result<Arc<Election>> {
-    let depth = if full { Depth::Full } else { Depth::Opening };
-    let election = Election::open(&common.place(place)?, depth).await?;
+    let election = read(common, place, full).await?;
     let compared = if election.view().is_compared() { "as expected" } else { "NOT COMPARED with your letter" };
     println!("election: {}", text(&election.manifest().name, language(&election)));
     println!("fingerprint: {} ({compared})", election.fingerprint());
-    Ok(Arc::new(election))
+    Ok(election)
 }
 
 /// The manifest's first language.
@@ -190,15 +211,51 @@ fn write_opening(
 }
 
 pub(crate) async fn status(common: &Common, arguments: StatusOf) -> anyhow::Result<ExitCode> {
-    let election = open(common, &arguments.place, true).await?;
+    let election = match arguments.json {
+        true => read(common, &arguments.place, true).await?,
+        false => open(common, &arguments.place, true).await?,
+    };
     let code = arguments.code.read()?;
     let Some(voter) = election.voter(&code) else { bail!("this credential code is not on the election's roll") };
+    let replaced = election.state().is_replaced(voter.credential);
+    let last = (voter.counter > 0).then_some((voter.last_index, voter.last_hash));
+    if arguments.json {
+        let status = serde_json::json!({
+            "fingerprint": election.fingerprint(),
+            "compared": election.view().is_compared(),
+            "phase": election.state().phase(),
+            "public_id": voter.credential.public_id(),
+            "replaced": replaced,
+            "weight": voter.class.weight,
+            "ballots": voter.counter,
+            "last_entry": last.map(|(index, _)| index),
+            "last_hash": last.map(|(_, hash)| hash),
+        });
+        println!("{}", serde_json::to_string_pretty(&status)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     println!("phase: {}", election.state().phase());
     println!("public id: {}", voter.credential.public_id());
+    if replaced {
+        println!("this credential was replaced by a newer one and can't vote any more");
+    }
     println!("weight: {}", voter.class.weight);
     println!("ballots in the log: {}", voter.counter);
-    if voter.counter > 0 {
-        println!("the last one, which counts: entry {}, SHA-256 {}", voter.last_index, voter.last_hash);
+    if let Some((index, hash)) = last {
+        println!("the last one, which counts: entry {index}, SHA-256 {hash}");
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn publish_spoiled(common: &Common, arguments: PublishSpoiled) -> anyhow::Result<ExitCode> {
+    let opening = read_opening(&arguments.file)?;
+    // The whole log, so that a re-issued credential is known.
+    let election = open(common, &arguments.place, true).await?;
+    let Entered::Ready(unlocked) = election.unlock(&arguments.code.read()?)? else {
+        bail!("a stored ballot has no receipt yet: send it first with `veritally-voter cast`");
+    };
+    let mut rng = StdRng::from_rng(&mut rand::rng());
+    let index = unlocked.publish(&opening, &mut rng).await?;
+    println!("published: entry {index} of the log, for everybody to see; it is not counted");
     Ok(ExitCode::SUCCESS)
 }
