@@ -17,10 +17,12 @@ use zeroize::Zeroizing;
 
 /// The log's signing key. Losing it ends every election of the board; copying it lets others fork their logs.
 const LOG_KEY: &str = "log.key";
-/// Opens and closes elections whose manifests let the board do so.
+/// Opens and closes elections whose manifests let the board do so, and signs what administrators do in the dashboard.
 const ADMINISTRATOR_KEY: &str = "administrator.key";
 /// Whoever has it may create elections.
 const OPERATOR_TOKEN: &str = "operator.token";
+/// The dashboard's accounts, drafts and voter lists.
+const ADMIN_DATABASE: &str = "admin.db";
 /// The board's name: the beginning of its logs' origins.
 const NAME: &str = "name";
 /// The database.
@@ -94,6 +96,8 @@ pub struct DataDir {
     pub administrator_key: Arc<SigningSecret>,
     /// For creating elections.
     pub operator_token: Arc<Zeroizing<String>>,
+    /// The dashboard's database file.
+    pub admin_database: PathBuf,
     /// The database file.
     pub database: PathBuf,
     /// The board's name.
@@ -119,7 +123,8 @@ impl DataDir {
         let key = |key: BoardKey| open_key(&path.join(key.file())).map(Arc::new);
         let (log_key, administrator_key) = (key(BoardKey::Log)?, key(BoardKey::Administrator)?);
         let operator_token = Arc::new(open_token(&path.join(OPERATOR_TOKEN))?);
-        Ok(Self { log_key, administrator_key, operator_token, database: path.join(DATABASE), name, _lock: lock })
+        let (database, admin_database) = (path.join(DATABASE), path.join(ADMIN_DATABASE));
+        Ok(Self { log_key, administrator_key, operator_token, admin_database, database, name, _lock: lock })
     }
 
     /// Reads one of a board's keys.

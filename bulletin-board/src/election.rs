@@ -25,6 +25,7 @@ use veritally_crypto::signature::SigningSecret;
 use crate::clock::Clock;
 use crate::replay::{ReplayError, Replayed, replay_store};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 mod admission;
 mod draft;
@@ -166,6 +167,7 @@ impl Shared {
 pub struct Election {
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
+    telemetry: Telemetry,
     queue: Mutex<Option<mpsc::Sender<Queued>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     schedule: Mutex<Option<JoinHandle<()>>>,
@@ -214,6 +216,7 @@ impl Election {
         let election = Arc::new(Self {
             shared,
             room: Arc::new(Semaphore::new(limits.queue_kib)),
+            telemetry: Telemetry::default(),
             queue: Mutex::new(Some(queue)),
             tasks: Mutex::new(tasks),
             schedule: Mutex::default(),
@@ -241,6 +244,13 @@ impl Election {
     /// # Errors
     /// [`Problem`]: refused, or not now.
     pub async fn submit_from(&self, kind: Kind, bytes: Bytes, from: Option<IpAddr>) -> Result<Outcome, Problem> {
+        let begin = tokio::time::Instant::now();
+        let answer = self.submit_unnoted(kind, bytes, from).await;
+        self.telemetry.note(&answer, begin.elapsed());
+        answer
+    }
+
+    async fn submit_unnoted(&self, kind: Kind, bytes: Bytes, from: Option<IpAddr>) -> Result<Outcome, Problem> {
         let hash = Hash::of(&bytes);
         let received_ms = self.shared.clock.now_ms();
         let outcome = self.wait(kind, bytes, hash, received_ms, from).await;
@@ -281,6 +291,19 @@ impl Election {
             mpsc::error::TrySendError::Full(_) => problems::queue_full(),
             mpsc::error::TrySendError::Closed(_) => problems::shutting_down(),
         })
+    }
+
+    /// What was answered since the start, and how fast.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Entries that wait to be checked.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     /// The election's id.

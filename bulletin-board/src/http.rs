@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::board::Board;
 use crate::election::Election;
+use crate::web::{self, Dashboard};
 
 pub mod address;
 mod body;
@@ -41,6 +42,8 @@ pub struct Context {
     pub board: Arc<Board>,
     /// Who has it may create elections.
     pub operator_token: Arc<Zeroizing<String>>,
+    /// The administrator's pages, if there are any.
+    pub dashboard: Option<Arc<Dashboard>>,
     /// Becomes true when the board shuts down: streams end then.
     pub shutdown: watch::Receiver<bool>,
     /// What the board knows of others.
@@ -64,7 +67,7 @@ pub fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .unify();
     gate::gate()
         .and(interface)
-        .or(crate::web::routes(&crate::web::Web::new(Arc::clone(&context.board))))
+        .or(web::routes(&context.board, context.dashboard.as_ref()))
         .unify()
         .recover(async |rejection: Rejection| Ok::<_, Infallible>(reply::rejected(&rejection)))
         .unify()

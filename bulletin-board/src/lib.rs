@@ -10,12 +10,13 @@
 //! - [`election`]: queue → admission → sequencer → receipts.
 //! - [`board`]: all elections; [`replay`]: from a stored log to its state.
 //! - [`http`]: routes, and the accept loop that they run in.
-//! - [`web`]: the pages.
+//! - [`web`]: the pages, public ones and the administrator's dashboard; [`admin_store`]: what the dashboard keeps.
 //! - [`witnesses`]: cosignatures of the log by others.
 //! - [`config`], [`serve`]: settings and start; [`metrics`], [`health`]: what operators see.
 //! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
 
 pub mod admin;
+pub mod admin_store;
 pub mod board;
 pub mod clock;
 pub mod config;
@@ -31,5 +32,6 @@ pub mod metrics;
 pub mod replay;
 pub mod serve;
 pub mod store;
+pub mod telemetry;
 pub mod web;
 pub mod witnesses;

@@ -11,6 +11,8 @@ use veritally_board_api::files::{FileError, Ready};
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
+use crate::admin_store::AdminStoreError;
+use crate::admin_store::sqlite::SqliteAdminStore;
 use crate::board::{Board, BoardError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings, Time, WitnessAddress, networks};
@@ -24,6 +26,7 @@ use crate::http::{Context, Outside, private_routes, routes};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
+use crate::web::Dashboard;
 use crate::witnesses::{self, WitnessError, Witnessing};
 
 /// Where to listen unless somebody says otherwise.
@@ -98,6 +101,9 @@ pub enum ServeError {
         /// What is wrong.
         source: StoreError,
     },
+    /// The dashboard's database.
+    #[error(transparent)]
+    Dashboard(#[from] AdminStoreError),
     /// The elections.
     #[error(transparent)]
     Board(#[from] BoardError),
@@ -155,8 +161,10 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let witnesses = Witnessing::new(&options.witnesses, options.witness_interval, clock, counted)?;
     let witnesses = Arc::new(witnesses.keeping_in(&options.data));
     let (down, going_down) = watch::channel(false);
+    let dashboard = Arc::new(open_dashboard(&data, &board, &options.data)?);
     let context = Context {
         board: Arc::clone(&board),
+        dashboard: Some(Arc::clone(&dashboard)),
         operator_token: Arc::clone(&data.operator_token),
         shutdown: going_down.clone(),
         outside: Outside { clock: Arc::clone(&watch), witnesses: Arc::clone(&witnesses) },
@@ -171,6 +179,11 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
         tokio::spawn(serve(listener, Plain, private, ServerLimits::default(), going_down.clone()));
     }
     tracing::info!(%address, name = data.name, tls = tls.is_some(), "the board listens");
+    if let Some(token) = dashboard.first_token().await? {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        // For whoever starts the board, once: an owner's account is made with it.
+        println!("dashboard: make the first account at {scheme}://{address}/admin/join?token={token}");
+    }
     if let Some(path) = &options.ready_file {
         let ready = if tls.is_some() { Ready::with_tls(address) } else { Ready::new(address) };
         ready.write(path)?;
@@ -199,6 +212,13 @@ async fn front(
         Some(tls) => serve(listener, tls, routes, edge, down).await,
         None => serve(listener, Plain, routes, edge, down).await,
     }
+}
+
+/// The administrator's pages, on a database of their own.
+fn open_dashboard(data: &DataDir, board: &Arc<Board>, folder: &Path) -> Result<Dashboard, ServeError> {
+    let store = Arc::new(SqliteAdminStore::open(&data.admin_database)?);
+    let key = Arc::clone(&data.administrator_key);
+    Ok(Dashboard::new(Arc::clone(board), store, key, Arc::new(SystemClock), folder))
 }
 
 /// Raises the number of files that may be open as far as the system lets us, and takes no more connections than fit.

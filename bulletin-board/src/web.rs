@@ -5,6 +5,7 @@
 //!
 //! - [`words`]: the texts in four languages.
 //! - `public`: elections, ballots, trustees, results; `view` makes what their templates show.
+//! - `admin`: the administrator's dashboard.
 //! - `history`: what a log says over time, read once and kept.
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use warp::{Filter, Rejection};
 
 use crate::board::Board;
 
+mod admin;
 mod assets;
 mod chart;
 mod history;
@@ -28,6 +30,7 @@ mod record_tar;
 mod view;
 pub mod words;
 
+pub use admin::Dashboard;
 use history::Histories;
 use words::{Language, Words};
 
@@ -53,10 +56,15 @@ impl Web {
     }
 }
 
-/// All public pages and assets.
+/// All pages and assets; without a dashboard, the public ones.
 #[must_use]
-pub fn routes(web: &Web) -> BoxedFilter<(Response,)> {
-    assets::routes().or(public::routes(web)).unify().boxed()
+pub fn routes(board: &Arc<Board>, dashboard: Option<&Arc<Dashboard>>) -> BoxedFilter<(Response,)> {
+    let web = Web::new(Arc::clone(board));
+    let public = assets::routes().or(public::routes(&web)).unify();
+    match dashboard {
+        Some(dashboard) => public.or(admin::routes(&web, dashboard)).unify().boxed(),
+        None => public.boxed(),
+    }
 }
 
 /// A reader's request, as far as pages look at it.
@@ -80,6 +88,12 @@ impl Asked {
         let language = asked.or(cookie).or_else(accepted).unwrap_or(Language::En);
         let host = header(http::header::HOST).unwrap_or_default().to_owned();
         Self { path: path.to_owned(), query, language, chosen: asked.is_some(), host }
+    }
+
+    /// This board's address as the reader has it.
+    fn origin(&self) -> String {
+        let local = self.host.starts_with("127.0.0.1") || self.host.starts_with("localhost");
+        format!("{}://{}", if local { "http" } else { "https" }, self.host)
     }
 
     fn words(&self) -> Words {

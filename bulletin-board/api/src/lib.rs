@@ -9,6 +9,7 @@
 //! - [`problem`]: how it says no (RFC 9457).
 //! - [`link`]: `veritally://HOST/ELECTION?fp=HEX`, what is printed on letters.
 //! - [`client`]: [`client::Client`] and [`client::ElectionClient`].
+//! - [`voters`]: reading the registrar's list of voters, for registrar and dashboard.
 //! - [`files`] and [`key_file`]: what all programs do with files: atomic writes, secrets, `--ready-file`.
 
 pub mod answers;
@@ -18,6 +19,7 @@ pub mod key_file;
 pub mod link;
 pub mod paths;
 pub mod problem;
+pub mod voters;
 
 pub use answers::{BoardInfo, ElectionSummary, Status, Tally};
 pub use client::{Client, ClientError, ElectionClient, Submitted};

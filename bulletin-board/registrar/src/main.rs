@@ -8,13 +8,16 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use veritally_board_api::{files, key_file};
+use veritally_board_api::{Link, files, key_file};
 use veritally_crypto::canonical;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::manifest::NamedKey;
+use veritally_crypto::manifest::{CheckedManifest, NamedKey};
 use veritally_crypto::signature::SigningSecret;
 use veritally_registrar::codes;
+use veritally_registrar::credentials::{self, Credential, Occasion};
 use veritally_registrar::issue::{Issued, Registrar};
+use veritally_registrar::letters;
+use veritally_registrar::mail::{self, Encryption, Plan, Server};
 use veritally_registrar::voters::{MAX_LIST_BYTES, Voter, VoterListReader};
 
 /// Decides who may vote: makes credential codes and the roll, offline.
@@ -29,6 +32,10 @@ struct Arguments {
 enum Command {
     /// Make the registrar's signing key.
     Init(Init),
+    /// Print letters: an HTML file with a page for each voter.
+    Letters(Letters),
+    /// Send the codes by mail. Run again to resume.
+    Send(Send),
     /// Draw a code for each voter; write the file of codes and the roll.
     Issue(Issue),
 }
@@ -71,6 +78,69 @@ struct Issue {
     fingerprint: Option<Hash>,
 }
 
+/// What mail and letters say.
+#[derive(clap::Args)]
+struct About {
+    /// The file of codes.
+    #[arg(long)]
+    codes: PathBuf,
+    /// The manifest, byte for byte as logged.
+    #[arg(long)]
+    manifest: PathBuf,
+    /// The election's link, with its fingerprint.
+    #[arg(long)]
+    link: Link,
+    /// Whom voters ask for help: an address, a telephone number.
+    #[arg(long)]
+    help_contact: String,
+}
+
+#[derive(clap::Args)]
+struct Letters {
+    #[command(flatten)]
+    about: About,
+    /// Where the letters go; an existing file is not replaced. As secret as the file of codes.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Send {
+    #[command(flatten)]
+    about: About,
+    /// The mail server.
+    #[arg(long)]
+    server: String,
+    /// Its port; 465 with TLS from the beginning, else 587.
+    #[arg(long)]
+    port: Option<u16>,
+    /// How the connection is encrypted; none is for a server on this machine.
+    #[arg(long, value_enum, default_value_t = Tls::Starttls)]
+    tls: Tls,
+    /// The account there; its password comes from the environment variable VERITALLY_SMTP_PASSWORD, or is asked for.
+    #[arg(long)]
+    account: Option<String>,
+    /// The sender, such as "Elections <elections@example.org>"; what can't be delivered later comes back to it.
+    #[arg(long)]
+    from: String,
+    /// Most messages a minute.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
+    per_minute: u32,
+    /// What was sent; default: the file of codes with `.journal`.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Send again what was refused, and what may have arrived when a run was cut off.
+    #[arg(long)]
+    again: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Tls {
+    Tls,
+    Starttls,
+    None,
+}
+
 /// Exit status 0: done. 2: could not be done, and nothing was issued.
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
@@ -87,6 +157,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("can't turn core dumps off")?;
     match arguments.command {
         Command::Init(arguments) => init(&arguments),
+        Command::Letters(arguments) => print_letters(&arguments),
+        Command::Send(arguments) => send(&arguments),
         Command::Issue(arguments) => issue(&arguments),
     }
 }
@@ -102,6 +174,69 @@ fn init(arguments: &Init) -> anyhow::Result<()> {
     println!("secret key: {}", arguments.key.display());
     println!("for the manifest: {}", arguments.public.display());
     Ok(())
+}
+
+/// What `About` names, read and compared with the fingerprint in the link.
+fn with_occasion<T>(
+    about: &About,
+    ends: impl FnOnce(&CheckedManifest) -> String,
+    use_it: impl FnOnce(Occasion<'_>, &[Credential]) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let manifest = CheckedManifest::from_leaf(&read(&about.manifest)?)?;
+    let fingerprint = about.link.fingerprint.context("the link has no fingerprint: take the whole link")?;
+    if fingerprint != manifest.fingerprint() {
+        bail!("the link is for the election {fingerprint}, the manifest for {}", manifest.fingerprint());
+    }
+    let file = files::read_secret(&about.codes)?;
+    let voters = credentials::read(&file, &fingerprint).with_context(|| about.codes.display().to_string())?;
+    let (link, ends) = (about.link.to_string(), ends(&manifest));
+    use_it(Occasion { manifest: &manifest, link: &link, ends: &ends, help: &about.help_contact }, &voters)
+}
+
+/// When voting is to end, UTC.
+fn ends(manifest: &CheckedManifest) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(manifest.schedule.closes_at_ms);
+    humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC")
+}
+
+fn print_letters(arguments: &Letters) -> anyhow::Result<()> {
+    with_occasion(&arguments.about, ends, |occasion, voters| {
+        files::create_secret(&arguments.out, letters::letters(&occasion, voters).as_bytes())?;
+        println!("{} letters (secret): {}", voters.len(), arguments.out.display());
+        Ok(())
+    })
+}
+
+fn send(arguments: &Send) -> anyhow::Result<()> {
+    let encryption = match arguments.tls {
+        Tls::Tls => Encryption::Tls,
+        Tls::Starttls => Encryption::StartTls,
+        Tls::None => Encryption::None,
+    };
+    let port = arguments.port.unwrap_or(if encryption == Encryption::Tls { 465 } else { 587 });
+    let account = arguments.account.clone().map(|name| {
+        let password = std::env::var("VERITALLY_SMTP_PASSWORD").or_else(|_| rpassword::prompt_password("password: "));
+        password.map(|password| (name, password))
+    });
+    let account = account.transpose().context("reading the mail account's password")?;
+    let standard = || PathBuf::from(format!("{}.journal", arguments.about.codes.display()));
+    let journal = arguments.journal.clone().unwrap_or_else(standard);
+    with_occasion(&arguments.about, ends, |occasion, voters| {
+        let server = Server { host: arguments.server.clone(), port, encryption, account };
+        let (from, per_minute, again) = (arguments.from.as_str(), arguments.per_minute, arguments.again);
+        let plan = Plan { occasion, server, from, per_minute, again };
+        let bar = progress_bar(voters.len());
+        let report = mail::send(&plan, voters, &journal, &|done, _| bar.set_position(done))?;
+        bar.finish_and_clear();
+        println!("{} sent, {} were sent before", report.sent, report.before);
+        report.without_address.iter().for_each(|id| println!("no address, needs a letter: {id}"));
+        report.refused.iter().for_each(|(id, reason)| println!("refused: {id}: {reason}"));
+        report
+            .uncertain
+            .iter()
+            .for_each(|id| println!("may have arrived when a run was cut off (--again sends it once more): {id}"));
+        Ok(())
+    })
 }
 
 fn issue(arguments: &Issue) -> anyhow::Result<()> {

@@ -342,7 +342,7 @@ impl Config {
 }
 
 /// A name as an id: lower-case letters and digits, hyphens for the rest.
-fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {
         if c.is_ascii_alphanumeric() {

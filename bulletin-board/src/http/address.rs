@@ -1,6 +1,7 @@
 //! Who asks: the address behind a trusted proxy, and how much one address may ask.
 //!
-//! Addresses are kept in memory, for counting, and go nowhere else: no log line, metric or table holds one.
+//! Addresses are kept in memory, for counting, and go nowhere else: no log line, metric or table holds one. (The one
+//! exception is the dashboard's activity log, of who signs in to administer.)
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -165,6 +165,7 @@ impl TestBoard {
         let context = Context {
             board: Arc::clone(&board),
             operator_token: Arc::new(TOKEN.to_owned().into()),
+            dashboard: None,
             shutdown: going_down.clone(),
             outside: Outside::nobody().unwrap(),
         };

@@ -1,0 +1,211 @@
+//! Reading the file of codes again, to send or print what is in it.
+
+use veritally_crypto::hash::Hash;
+use veritally_crypto::manifest::{CheckedManifest, text};
+use zeroize::Zeroizing;
+
+use crate::codes::COLUMNS;
+
+/// One voter's line.
+pub struct Credential {
+    /// The registrar's name for the voter.
+    pub id: String,
+    /// For the greeting; may be empty.
+    pub name: String,
+    /// May be empty: then a letter is needed.
+    pub email: String,
+    /// The secret.
+    pub code: Zeroizing<String>,
+    /// What a look-up shows.
+    pub public_id: String,
+}
+
+/// Why a file of codes can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// Not such a file.
+    #[error("not a file of codes: its columns must be {}", COLUMNS.join(","))]
+    Columns,
+    /// A line that can't be read.
+    #[error("the file of codes: {0}")]
+    Csv(#[from] csv::Error),
+    /// Codes of another election.
+    #[error("line {line}: this code is for the election {found}, not {expected}")]
+    Fingerprint {
+        /// Where.
+        line: u64,
+        /// Of the manifest.
+        expected: Hash,
+        /// In the file.
+        found: String,
+    },
+}
+
+/// Reads the file; every code must be for the election with this fingerprint.
+///
+/// # Errors
+/// [`CredentialsError`].
+pub fn read(file: &[u8], fingerprint: &Hash) -> Result<Vec<Credential>, CredentialsError> {
+    let mut reader = csv::Reader::from_reader(file);
+    if reader.headers()? != COLUMNS.as_slice() {
+        return Err(CredentialsError::Columns);
+    }
+    let expected = fingerprint.to_string();
+    let mut all = vec![];
+    for (line, record) in (2..).zip(reader.records()) {
+        let record = record?;
+        let field = |i: usize| printable(record.get(i).unwrap_or_default());
+        if field(8) != expected {
+            return Err(CredentialsError::Fingerprint { line, expected: *fingerprint, found: field(8) });
+        }
+        let code = Zeroizing::new(field(3));
+        all.push(Credential { id: field(0), name: field(1), email: field(2), code, public_id: field(4) });
+    }
+    Ok(all)
+}
+
+/// Without what could begin a new line or header in a mail.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+/// The words of a mail or letter, by language.
+pub struct Words {
+    /// Language tag.
+    pub language: &'static str,
+    subject: &'static str,
+    greeting: &'static str,
+    intro: &'static str,
+    /// Labels: code, public id, link, fingerprint, voting ends, help.
+    pub labels: [&'static str; 6],
+    keep: &'static str,
+}
+
+/// All languages, English first.
+pub const WORDS: [Words; 4] = [
+    Words {
+        language: "en",
+        subject: "Your voting code",
+        greeting: "Hello",
+        intro: "you may vote in this election. Install the voting program, open the link with it and type the code.",
+        labels: ["Code (secret)", "Public id", "Link", "Fingerprint of the election", "Voting ends", "Help"],
+        keep: "Whoever has the code can vote in your place: keep it to yourself. Compare the fingerprint and, after \
+               voting, the public id with what the board shows.",
+    },
+    Words {
+        language: "de",
+        subject: "Ihr Wahlcode",
+        greeting: "Guten Tag",
+        intro: "Sie dürfen an dieser Wahl teilnehmen. Installieren Sie das Wahlprogramm, öffnen Sie damit den Link und \
+                geben Sie den Code ein.",
+        labels: [
+            "Code (geheim)",
+            "Öffentliche Kennung",
+            "Link",
+            "Fingerabdruck der Wahl",
+            "Ende der Abstimmung",
+            "Hilfe",
+        ],
+        keep: "Wer den Code hat, kann an Ihrer Stelle abstimmen: behalten Sie ihn für sich. Vergleichen Sie den \
+               Fingerabdruck und nach der Stimmabgabe die öffentliche Kennung mit dem, was das Wahlbrett zeigt.",
+    },
+    Words {
+        language: "fr",
+        subject: "Votre code de vote",
+        greeting: "Bonjour",
+        intro: "vous pouvez voter à cette élection. Installez le programme de vote, ouvrez le lien avec lui et saisissez \
+                le code.",
+        labels: ["Code (secret)", "Identifiant public", "Lien", "Empreinte de l’élection", "Fin du vote", "Aide"],
+        keep: "Qui a le code peut voter à votre place : gardez-le pour vous. Comparez l’empreinte et, après le vote, \
+               l’identifiant public avec ce que montre le tableau.",
+    },
+    Words {
+        language: "es",
+        subject: "Su código de votación",
+        greeting: "Buenos días",
+        intro: "usted puede votar en esta elección. Instale el programa de voto, abra con él el enlace y escriba el código.",
+        labels: [
+            "Código (secreto)",
+            "Identificador público",
+            "Enlace",
+            "Huella de la elección",
+            "Fin de la votación",
+            "Ayuda",
+        ],
+        keep: "Quien tenga el código puede votar en su lugar: guárdelo para usted. Compare la huella y, después de votar, \
+               el identificador público con lo que muestra el tablón.",
+    },
+];
+
+/// The words of the election's languages; English when it has none of these.
+#[must_use]
+pub fn words_of(manifest: &CheckedManifest) -> Vec<&'static Words> {
+    let of = |tag: &String| WORDS.iter().find(|words| tag.split('-').next() == Some(words.language));
+    let found: Vec<_> = manifest.languages.iter().filter_map(of).collect();
+    if found.is_empty() { WORDS.iter().take(1).collect() } else { found }
+}
+
+/// What does not differ between voters.
+pub struct Occasion<'a> {
+    /// The election.
+    pub manifest: &'a CheckedManifest,
+    /// Its link, with fingerprint.
+    pub link: &'a str,
+    /// When voting ends, for people.
+    pub ends: &'a str,
+    /// Whom to ask.
+    pub help: &'a str,
+}
+
+impl Occasion<'_> {
+    /// The subject line, in the election's first language.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let all = words_of(self.manifest);
+        let words = all.first().map_or("", |words| words.subject);
+        let language = self.manifest.languages.first().map_or("en", String::as_str);
+        printable(&format!("{words}: {}", text(&self.manifest.name, language)))
+    }
+
+    /// The lines of one voter's message in one language: name of the election, greeting, labels with values, advice.
+    #[must_use]
+    pub fn message(&self, words: &Words, to: &Credential) -> Message {
+        let fingerprint = self.manifest.fingerprint().to_string();
+        let values = [to.code.as_str(), &to.public_id, self.link, &fingerprint, self.ends, self.help];
+        Message {
+            election: printable(text(&self.manifest.name, words.language)),
+            greeting: format!("{} {},", words.greeting, to.name).replace(" ,", ","),
+            intro: words.intro,
+            facts: words
+                .labels
+                .iter()
+                .zip(values)
+                .map(|(label, value)| (*label, Zeroizing::new(value.to_owned())))
+                .collect(),
+            keep: words.keep,
+        }
+    }
+
+    /// The whole mail, in all of the election's languages.
+    #[must_use]
+    pub fn mail(&self, to: &Credential) -> Zeroizing<String> {
+        let one = |words: &&Words| {
+            let message = self.message(words, to);
+            let facts = message.facts.iter().map(|(label, value)| format!("{label}: {}\n", value.as_str()));
+            let facts: String = facts.collect();
+            format!("{}\n\n{}\n{}\n\n{facts}\n{}\n", message.election, message.greeting, message.intro, message.keep)
+        };
+        Zeroizing::new(words_of(self.manifest).iter().map(one).collect::<Vec<_>>().join("\n-- \n\n"))
+    }
+}
+
+/// One voter's message in one language.
+#[allow(missing_docs)]
+pub struct Message {
+    pub election: String,
+    pub greeting: String,
+    pub intro: &'static str,
+    pub facts: Vec<(&'static str, Zeroizing<String>)>,
+    pub keep: &'static str,
+}

@@ -1,0 +1,336 @@
+//! The dashboard's things in an SQLite file of their own.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use veritally_crypto::hash::Hash;
+
+use super::{Account, Activity, AdminStore, AdminStoreError, Kind, Role, Session};
+
+/// Migration n brings a file from `user_version` n − 1 to n. Never change one that was released: add another.
+const MIGRATIONS: &[&str] = &[include_str!("0001.sql")];
+/// How long a connection waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Sessions that were not used for this time are swept away when a new one begins, in milliseconds.
+const SESSION_SWEEP_MS: u64 = 24 * 3_600 * 1_000;
+
+impl From<rusqlite::Error> for AdminStoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Backend(Box::new(error))
+    }
+}
+
+/// A database file. A few people use it: one connection is enough.
+#[derive(Clone)]
+pub struct SqliteAdminStore(Arc<Mutex<Connection>>);
+
+impl SqliteAdminStore {
+    /// Opens a file, or makes a new one that only its owner can read.
+    ///
+    /// # Errors
+    /// [`AdminStoreError`].
+    pub fn open(path: &Path) -> Result<Self, AdminStoreError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let open = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        open.map_err(|e| AdminStoreError::Backend(Box::new(e)))?;
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        // A voter list that is deleted is gone from the file, too.
+        connection.pragma_update(None, "secure_delete", true)?;
+        migrate(&mut connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, AdminStoreError> + Send + 'static,
+    ) -> Result<T, AdminStoreError> {
+        let connection = Arc::clone(&self.0);
+        let work = move || job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(work).await.map_err(|e| AdminStoreError::Backend(Box::new(e)))?
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), AdminStoreError> {
+    let transaction = connection.transaction()?;
+    let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version as usize > MIGRATIONS.len() {
+        let known = MIGRATIONS.len();
+        let text = format!("schema version {version}, this program knows up to {known}: use the newer program");
+        return Err(AdminStoreError::Damaged(text));
+    }
+    for (number, migration) in (1i64..).zip(MIGRATIONS).skip(version as usize) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let role: String = row.get(1)?;
+    Ok(Account {
+        name: row.get(0)?,
+        // What is not known may do the least.
+        role: Role::parse(&role).unwrap_or(Role::Observer),
+        password: row.get(2)?,
+        totp_secret: row.get(3)?,
+        disabled: row.get(4)?,
+        created_ms: row.get(5)?,
+    })
+}
+
+const ACCOUNT: &str = "SELECT name, role, password, totp_secret, disabled, created_ms FROM account";
+
+#[async_trait]
+impl AdminStore for SqliteAdminStore {
+    async fn accounts(&self) -> Result<Vec<Account>, AdminStoreError> {
+        self.run(|connection| {
+            let mut query = connection.prepare_cached(&format!("{ACCOUNT} ORDER BY name"))?;
+            Ok(query.query_map([], account)?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn account(&self, name: &str) -> Result<Option<Account>, AdminStoreError> {
+        let name = name.to_owned();
+        self.run(move |connection| {
+            Ok(connection.query_row(&format!("{ACCOUNT} WHERE name = ?1"), [name], account).optional()?)
+        })
+        .await
+    }
+
+    async fn add_account(&self, new: Account) -> Result<(), AdminStoreError> {
+        self.run(move |connection| {
+            let added = connection.execute(
+                "INSERT INTO account (name, role, password, totp_secret, disabled, created_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                params![new.name, new.role.name(), new.password, new.totp_secret, new.disabled, new.created_ms],
+            )?;
+            if added == 1 { Ok(()) } else { Err(AdminStoreError::Exists(new.name)) }
+        })
+        .await
+    }
+
+    async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), AdminStoreError> {
+        let name = name.to_owned();
+        self.run(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("UPDATE account SET disabled = ?2 WHERE name = ?1", params![name, disabled])?;
+            transaction.execute("DELETE FROM session WHERE account = ?1", [&name])?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    async fn use_totp_step(&self, name: &str, step: u64) -> Result<bool, AdminStoreError> {
+        let name = name.to_owned();
+        self.run(move |connection| {
+            let sql = "UPDATE account SET totp_step = ?2 WHERE name = ?1 AND totp_step < ?2";
+            Ok(connection.execute(sql, params![name, step])? == 1)
+        })
+        .await
+    }
+
+    async fn add_session(&self, new: Session) -> Result<(), AdminStoreError> {
+        self.run(move |connection| {
+            let oldest = new.created_ms.saturating_sub(SESSION_SWEEP_MS);
+            connection.execute("DELETE FROM session WHERE seen_ms < ?1", [oldest])?;
+            connection.execute(
+                "INSERT INTO session (token, account, csrf, created_ms, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![new.token.0, new.account, new.csrf, new.created_ms, new.seen_ms],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn session(&self, token: &Hash, seen_ms: u64) -> Result<Option<Session>, AdminStoreError> {
+        let token = *token;
+        self.run(move |connection| {
+            let sql = "SELECT account, csrf, created_ms, seen_ms FROM session WHERE token = ?1";
+            let read = |row: &Row<'_>| {
+                let (account, csrf, created_ms) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(Session { token, account, csrf, created_ms, seen_ms: row.get(3)? })
+            };
+            let found = connection.query_row(sql, [token.0], read).optional()?;
+            if found.is_some() {
+                connection.execute("UPDATE session SET seen_ms = ?2 WHERE token = ?1", params![token.0, seen_ms])?;
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn end_session(&self, token: &Hash) -> Result<(), AdminStoreError> {
+        let token = *token;
+        self.run(move |connection| {
+            connection.execute("DELETE FROM session WHERE token = ?1", [token.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn note(&self, new: Activity) -> Result<(), AdminStoreError> {
+        self.run(move |connection| {
+            connection.execute(
+                "INSERT INTO activity (time_ms, account, action, election, detail, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![new.time_ms, new.account, new.action, new.election, new.detail, new.address],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn activity(&self, before: u64, election: Option<&str>, most: u64) -> Result<Vec<Activity>, AdminStoreError> {
+        let election = election.map(str::to_owned);
+        self.run(move |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT number, time_ms, account, action, election, detail, address FROM activity
+                 WHERE number < ?1 AND (?2 IS NULL OR election = ?2) ORDER BY number DESC LIMIT ?3",
+            )?;
+            let read = |row: &Row<'_>| {
+                Ok(Activity {
+                    number: row.get(0)?,
+                    time_ms: row.get(1)?,
+                    account: row.get(2)?,
+                    action: row.get(3)?,
+                    election: row.get(4)?,
+                    detail: row.get(5)?,
+                    address: row.get(6)?,
+                })
+            };
+            let before = i64::try_from(before).unwrap_or(i64::MAX);
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            Ok(query.query_map(params![before, election, most], read)?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn put(&self, kind: Kind, key: &str, bytes: Vec<u8>, time_ms: u64) -> Result<(), AdminStoreError> {
+        let key = key.to_owned();
+        self.run(move |connection| {
+            connection.execute(
+                "INSERT INTO document (kind, key, bytes, time_ms) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (kind, key) DO UPDATE SET bytes = ?3, time_ms = ?4",
+                params![kind.name(), key, bytes, time_ms],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn find(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, AdminStoreError> {
+        let key = key.to_owned();
+        self.run(move |connection| {
+            let sql = "SELECT bytes FROM document WHERE kind = ?1 AND key = ?2";
+            Ok(connection.query_row(sql, params![kind.name(), key], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    async fn list(&self, kind: Kind) -> Result<Vec<(String, Vec<u8>)>, AdminStoreError> {
+        self.run(move |connection| {
+            let sql = "SELECT key, bytes FROM document WHERE kind = ?1 ORDER BY time_ms DESC, key";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([kind.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn take(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, AdminStoreError> {
+        let key = key.to_owned();
+        self.run(move |connection| {
+            let sql = "DELETE FROM document WHERE kind = ?1 AND key = ?2 RETURNING bytes";
+            Ok(connection.query_row(sql, params![kind.name(), key], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    fn ada() -> Account {
+        let (name, password) = ("ada".to_owned(), "hash".to_owned());
+        Account { name, role: Role::Owner, password, totp_secret: vec![1; 20], disabled: false, created_ms: 1 }
+    }
+
+    fn open() -> (tempfile::TempDir, SqliteAdminStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteAdminStore::open(&directory.path().join("admin.db")).unwrap();
+        (directory, store)
+    }
+
+    #[tokio::test]
+    async fn a_step_of_a_second_factor_is_used_once_and_none_before_it_afterwards() {
+        let (_directory, store) = open();
+        store.add_account(ada()).await.unwrap();
+        assert!(store.use_totp_step("ada", 7).await.unwrap());
+        assert!(!store.use_totp_step("ada", 7).await.unwrap());
+        assert!(!store.use_totp_step("ada", 6).await.unwrap());
+        assert!(store.use_totp_step("ada", 8).await.unwrap());
+        assert!(!store.use_totp_step("nobody", 9).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_account_is_added_once_and_loses_its_sessions_when_it_is_disabled() {
+        let (_directory, store) = open();
+        store.add_account(ada()).await.unwrap();
+        assert!(matches!(store.add_account(ada()).await, Err(AdminStoreError::Exists(_))));
+        let token = Hash::of(b"token");
+        let (account, csrf) = ("ada".to_owned(), "c".to_owned());
+        store.add_session(Session { token, account, csrf, created_ms: 5, seen_ms: 5 }).await.unwrap();
+        assert_eq!(store.session(&token, 9).await.unwrap().unwrap().seen_ms, 5);
+        assert_eq!(store.session(&token, 9).await.unwrap().unwrap().seen_ms, 9);
+        store.set_disabled("ada", true).await.unwrap();
+        assert_eq!(store.session(&token, 9).await.unwrap(), None);
+        assert!(store.account("ada").await.unwrap().unwrap().disabled);
+    }
+
+    #[tokio::test]
+    async fn a_document_is_taken_once_and_activity_is_read_backwards() {
+        let (_directory, store) = open();
+        store.put(Kind::Invitation, "k", b"1".to_vec(), 1).await.unwrap();
+        store.put(Kind::Invitation, "k", b"2".to_vec(), 2).await.unwrap();
+        assert_eq!(store.find(Kind::Draft, "k").await.unwrap(), None);
+        assert_eq!(store.take(Kind::Invitation, "k").await.unwrap(), Some(b"2".to_vec()));
+        assert_eq!(store.take(Kind::Invitation, "k").await.unwrap(), None);
+        for i in 0..3u64 {
+            let (election, text) = (if i == 1 { "a" } else { "" }.to_owned(), String::new());
+            let activity = Activity {
+                number: 0,
+                time_ms: i,
+                account: text.clone(),
+                action: text.clone(),
+                election,
+                detail: text.clone(),
+                address: text,
+            };
+            store.note(activity).await.unwrap();
+        }
+        let times = |list: Vec<Activity>| list.iter().map(|a| a.time_ms).collect::<Vec<_>>();
+        assert_eq!(times(store.activity(u64::MAX, None, 2).await.unwrap()), [2, 1]);
+        assert_eq!(times(store.activity(2, None, 9).await.unwrap()), [0]);
+        assert_eq!(times(store.activity(u64::MAX, Some("a"), 9).await.unwrap()), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_a_newer_program_is_refused() {
+        let (directory, store) = open();
+        drop(store);
+        let path = directory.path().join("admin.db");
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(SqliteAdminStore::open(&path), Err(AdminStoreError::Damaged(_))));
+    }
+}

@@ -1,0 +1,296 @@
+// An election run by mouse and keyboard in the browser, from an empty database to a published, verified result, with
+// trustees' and voters' programs beside it; then what must not be possible.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { run, startBoard, trusteeKey, Election, sleep } from "./programs.mjs";
+import { launch, inspect } from "./browser.mjs";
+import { code, join, signIn, PASSWORD } from "./accounts.mjs";
+
+const work = process.argv[2];
+const evil = `<img src=x onerror=alert(1)>"'&{{7*7}}`;
+const chromium = await launch();
+const board = await startBoard(work);
+const link = (await waitFor(() => board.log().match(/http:\S+\/admin\/join\?token=\S+/)))[0];
+const page = await chromium.reader(board);
+page.expected = 422; // What a form that is refused answers.
+page.on("dialog", (dialog) => { throw new Error(`a script ran: ${dialog.message()}`); });
+
+// The first account; signing in.
+await page.goto("/admin");
+await page.waitForURL("**/admin/sign-in");
+await inspect(page, "admin-sign-in");
+await page.goto(link);
+await inspect(page, "admin-join");
+const secret = await join(page, link, "ada");
+// Session fixation: a session that somebody planted is not the one that is signed in to.
+const planted = { name: "__Host-session", value: "planted", url: board.url.replace("http:", "https:"), secure: true, path: undefined };
+delete planted.path;
+await page.context().addCookies([planted]).catch(() => {});
+const used = await signIn(page, "ada", secret);
+const cookies = await page.context().cookies();
+const session = cookies.find((cookie) => cookie.name === "__Host-session");
+assert.notEqual(session.value, "planted");
+assert.ok(session.secure && session.httpOnly && session.sameSite === "Strict");
+const answer = await fetch(`${board.url}/admin`, { headers: { cookie: "__Host-session=planted" }, redirect: "manual" });
+assert.equal(answer.status, 303, "a planted session is nobody's");
+await inspect(page, "admin-home-empty");
+
+// The token and the code work once.
+const again = await post("/admin/sign-in", { name: "ada", password: PASSWORD, code: used });
+assert.equal(again.status, 422, "a code that was used is refused");
+const other = await chromium.reader(board);
+await other.goto(link);
+const otherSecret = (await other.locator("#secret").textContent()).trim();
+const twice = await post("/admin/join", { token: new URL(link).searchParams.get("token"), name: "eve", password: PASSWORD, secret: otherSecret, code: code(otherSecret) });
+assert.equal(twice.status, 422, "an invitation holds once");
+
+// A draft, by keyboard where it is natural.
+await page.goto("/admin");
+await page.getByRole("button", { name: "New election" }).focus();
+await page.keyboard.press("Enter");
+await page.getByLabel("German", { exact: false }).count();
+await page.getByLabel("Deutsch").check();
+await page.getByRole("button", { name: "Save", exact: true }).click();
+await page.getByLabel("Name (en)").fill(`Council ${evil}`);
+await page.getByLabel("Name (de)").fill(`Rat ${evil}`);
+await page.getByLabel("Description (en)").fill(evil);
+await page.getByLabel("Id in the address").fill("council");
+await page.getByLabel("Name of the administrator").fill(`Ada ${evil}`);
+const utc = (ms) => new Date(ms).toISOString().slice(0, 16);
+await page.getByLabel("Voting begins (UTC)").fill(utc(Date.now() - 120_000));
+await page.getByLabel("Voting ends (UTC)").fill(utc(Date.now() + 3_600_000));
+await page.getByLabel("Minutes that trustees wait").fill("0");
+await inspect(page, "admin-draft-basics");
+await page.getByRole("button", { name: "Save and go on" }).click();
+for (const i of [1, 2, 3]) await page.getByRole("button", { name: "Add a contest" }).click();
+await page.locator("#c0_name_en").fill(`Members ${evil}`);
+await page.locator("#c0_options").fill(`ada: Ada ${evil} | Ada (de)\nalan: Alan\ngrace: Grace`);
+await page.locator("#c0_max").fill("2");
+await page.locator("#c0_seats").fill("2");
+await page.locator("#c0_blank").check();
+await page.locator("#c1_name_en").fill("Chair");
+await page.locator("#c1_kind").selectOption("condorcet");
+await page.locator("#c1_options").fill("a: A\nb: B\nc: C");
+await page.locator("#c2_name_en").fill("To be removed");
+await page.getByRole("button", { name: "Remove: Contest 3" }).click();
+await page.locator("#c1_options").waitFor();
+assert.equal(await page.locator("#c2_options").count(), 0);
+await inspect(page, "admin-draft-contests");
+await page.getByRole("button", { name: "Save and go on" }).click();
+await page.getByLabel("Groups").fill(`north: North ${evil}\nsouth: South`);
+await page.getByLabel("Fewest voters").fill("2");
+await run("veritally-registrar", ["init", "--name", `Registrar ${evil}`, "--key", path.join(work, "registrar.key"), "--public", path.join(work, "registrar.json")]);
+await page.getByLabel("registrar.json").setInputFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from("{}") });
+await page.getByRole("button", { name: "Save and go on" }).click();
+await page.getByText("That is no registrar’s public file").waitFor();
+await page.getByLabel("registrar.json").setInputFiles(path.join(work, "registrar.json"));
+await inspect(page, "admin-draft-voters");
+await page.getByRole("button", { name: "Save and go on" }).click();
+
+// Trustees by invitation link; the fingerprints that both sides see are the same.
+for (const i of [1, 2, 3]) {
+  await page.getByLabel("Name of a trustee").fill(`Trustee ${i} ${i === 1 ? evil : ""}`);
+  await page.getByRole("button", { name: "Invite" }).click();
+  await page.locator(".invitation").nth(i - 1).waitFor();
+}
+const links = await page.locator(".invitation").allTextContents();
+for (const [i, invitation] of links.entries()) {
+  const trustee = await chromium.reader(board);
+  trustee.expected = 422;
+  await trustee.goto(invitation);
+  if (i === 0) {
+    await trustee.locator("#keys").setInputFiles(path.join(work, "registrar.json"));
+    await trustee.getByRole("button", { name: "Upload" }).click();
+    await trustee.getByText("That is no trustee’s public file").waitFor();
+  }
+  await trustee.locator("#keys").setInputFiles(await trusteeKey(work, i + 1, `Trustee ${i + 1}`));
+  await trustee.getByRole("button", { name: "Upload" }).click();
+  const shown = await trustee.locator("#keyprint").textContent();
+  if (i === 0) await inspect(trustee, "admin-invitation");
+  await page.reload();
+  assert.equal(await page.locator(".keyprint").nth(i).textContent(), shown);
+  await trustee.context().close();
+}
+await page.getByLabel("Trustees that must agree first").fill("2");
+await inspect(page, "admin-draft-trustees");
+await page.getByRole("button", { name: "Save and go on" }).click();
+await page.locator(".ballot").first().waitFor();
+await inspect(page, "admin-draft-review");
+await page.getByRole("link", { name: "de", exact: true }).last().click();
+await page.locator(".ballot", { hasText: "Ada (de)" }).waitFor();
+await page.getByRole("button", { name: "Make the election" }).click();
+await page.getByText("Tick the box").waitFor();
+await page.goBack();
+await page.locator("#sure").check();
+await page.getByRole("button", { name: "Make the election" }).click();
+await page.getByText("The election is made").waitFor();
+const e = new Election(work, (await page.locator("#link").textContent()).trim());
+
+// Key ceremony and voter list; a wrong list is reported line by line, and nothing of it kept.
+const ceremony = e.ceremony(1, 2, 3);
+const upload = async (csv) => {
+  await page.locator("#list").setInputFiles({ name: "voters.csv", mimeType: "text/csv", buffer: Buffer.from(csv) });
+  await page.locator("form", { has: page.locator("#list") }).getByRole("button", { name: "Upload" }).click();
+};
+await upload("id,name,email,group,weight\nv1,A,a@example.org,north,1\nv1,B,b@example.org,east,0\n\"v3\",C\n");
+await page.locator(".problems li").nth(3).waitFor();
+const said = (await page.locator(".problems li").allTextContents()).join("\n");
+assert.match(said, /line 3: .*on line 2 already[\s\S]*line 4: 2 fields instead of 5/);
+await inspect(page, "admin-voters-refused");
+const voters = Array.from({ length: 12 }, (_, i) => `v${i},Voter ${i} ${i === 0 ? '"<b>x</b>"' : ""},v${i}@example.org,${i < 6 ? "north" : "south"},1`);
+await page.goto(`/admin/e/council`);
+await upload(`id,name,email,group,weight\n${voters.join("\n").replaceAll('"<b>x</b>"', "<b>x</b>")}\n=cmd(),=evil,"@x",south,1\n`);
+await page.getByText("The list is kept").waitFor();
+const [list] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download", exact: true }).click()]);
+await list.saveAs(e.at("voters.csv"));
+writeFileSync(e.at("manifest.json"), Buffer.from(await (await fetch(`${board.url}/e/council/manifest`)).arrayBuffer()));
+await run("veritally-registrar", ["issue", "--manifest", e.at("manifest.json"), "--fingerprint", e.fingerprint, "--voters", e.at("voters.csv"),
+  "--key", e.at("registrar.key"), "--roll", e.at("roll.jsonl"), "--codes", e.at("codes.csv")]);
+await ceremony;
+await page.locator("#roll").setInputFiles(e.at("voters.csv"));
+await page.locator("form", { has: page.locator("#roll") }).getByRole("button", { name: "Upload" }).click();
+await page.getByText("this is no entry of a roll").waitFor();
+await page.goto("/admin/e/council");
+await inspect(page, "admin-election-setup");
+await page.getByRole("link", { name: "Open voting" }).click();
+await page.locator("#sure").check();
+await page.getByRole("button", { name: "Open voting" }).click();
+await page.getByText("The key ceremony or the roll is not complete").waitFor();
+await page.goto("/admin/e/council");
+await page.locator("#roll").setInputFiles(e.at("roll.jsonl"));
+await page.locator("form", { has: page.locator("#roll") }).getByRole("button", { name: "Upload" }).click();
+await page.getByText("The roll is logged").waitFor();
+
+// The announced beginning has come: the board opens by itself. Vote, extend; the dashboard follows by itself.
+await page.locator("[data-phase=open]").waitFor({ timeout: 30_000 });
+const codes = e.codes();
+for (const i of [0, 1, 2, 6, 7, 8]) await e.cast(codes[i].code, `contest-1=${i < 7 ? "ada" : "ada,grace"}`, "contest-2=a>b>c");
+await page.locator("[data-live=ballots_counted]").filter({ hasText: /^6$/ }).waitFor({ timeout: 30_000 });
+await sleep(2_500);
+await page.goto("/admin/e/council");
+await inspect(page, "admin-election-open");
+await page.getByRole("link", { name: "Extend voting" }).click();
+await page.getByLabel("New end (UTC)").fill(utc(Date.now() + 7_200_000));
+await inspect(page, "admin-ask-extend");
+await sure("Extend voting", "Voting is extended.");
+await page.getByRole("link", { name: "Close voting" }).click();
+await page.getByText("This is before the announced end").waitFor();
+await inspect(page, "admin-ask-close");
+await sure("Close voting", "Voting is closed.");
+await e.decrypt(1, 3);
+await page.locator("[data-phase=decrypted]").waitFor({ timeout: 30_000 });
+await page.goto("/admin/e/council");
+await act("Publish the result", "The result is published.");
+await inspect(page, "admin-election-published");
+console.log((await e.verify()).split("\n").filter((line) => /pass|holds|verdict/i.test(line)).slice(-1)[0] ?? "verified");
+const report = JSON.parse(readFileSync(e.at("report.json")));
+assert.equal(report.verdict, "pass");
+assert.equal(report.contests[0].selections[0].count, 6);
+assert.equal(report.contests[0].selections[2].count, 2);
+for (const tab of ["", "/result", "/trustees", "/ballots"]) {
+  await page.goto(`/e/council${tab}`);
+  assert.equal(await page.locator("img").count(), 0);
+}
+await page.goto("/e/council/result");
+await inspect(page, "result-of-dashboard");
+const result = await (await fetch(`${board.url}/e/council/result.csv`)).text();
+assert.doesNotMatch(result, /^[=+@-]/m);
+
+// Afterwards: the list goes, the election is put away, copied, and everything is in the activity log.
+await page.goto("/admin/e/council");
+await act("Delete the voter list", "The voter list is deleted.");
+assert.equal(readFileSync(path.join(board.data, "admin.db")).includes("v11@example.org"), false, "erased from the file");
+await act("Archive", "The election is archived.");
+await page.goto("/admin");
+await inspect(page, "admin-home");
+await page.getByLabel("Copy of").selectOption("council");
+await page.getByRole("button", { name: "New election" }).click();
+await page.getByRole("link", { name: "2. Contests" }).click();
+assert.match(await page.locator("#c0_options").inputValue(), /^ada: Ada/);
+await page.getByRole("link", { name: "5. Preview" }).click();
+await page.getByText("Still missing").waitFor();
+await inspect(page, "admin-draft-missing");
+await page.goto("/admin/activity");
+await inspect(page, "admin-activity");
+const csv = await get("/admin/activity.csv", session.value);
+for (const noted of ["create", "voters-refused", "roll", "extend", "close", "publish", "delete-voters", "archive", "sign-in-failed"]) {
+  assert.match(csv.text, new RegExp(`,${noted},`), noted);
+}
+
+// Every act needs its role and its form's token.
+await page.goto("/admin/accounts");
+await page.getByLabel("Role").selectOption("observer");
+await page.getByRole("button", { name: "Invite" }).click();
+const invitation = (await page.locator("#invitation").textContent()).trim();
+await inspect(page, "admin-accounts");
+const observer = await chromium.reader(board);
+observer.expected = 403;
+await signIn(observer, "olga", await join(observer, invitation, "olga"));
+const olga = (await observer.context().cookies()).find((c) => c.name === "__Host-session").value;
+await observer.goto("/admin/e/council");
+assert.equal(await observer.locator("main form").count(), 1, "an observer can only sign out");
+const token = await observer.locator("input[name=csrf]").first().inputValue();
+const acts = ["open", "extend", "close", "publish", "abandon", "archive", "delete-voters", "roll", "voters"].map((a) => `/admin/e/council/${a}`);
+for (const target of [...acts, "/admin/new", "/admin/accounts", "/admin/d/0123456789abcdef/basics"]) {
+  assert.equal((await post(target, { sure: "on", csrf: token }, olga)).status, 403, `${target} as an observer`);
+  assert.equal((await post(target, { sure: "on" }, session.value)).status, 403, `${target} without the form's token`);
+  assert.equal((await post(target, { sure: "on", csrf: token }, session.value)).status, 403, `${target} with another session's token`);
+  assert.equal((await post(target, { sure: "on" })).status, 303, `${target} by a stranger`);
+}
+for (const target of ["/admin/accounts", "/admin/e/council/voters.csv", "/admin/e/council/close"]) {
+  assert.equal((await get(target, olga)).status, 403, target);
+}
+const ours = await (async () => { await page.goto("/admin"); return page.locator("input[name=csrf]").first().inputValue(); })();
+assert.equal((await post("/admin/sign-out", { csrf: ours }, session.value, { origin: "https://evil.example" })).status, 403, "another site's form");
+assert.equal((await post("/admin/sign-out", { csrf: ours }, session.value, { "sec-fetch-site": "cross-site" })).status, 403);
+
+// Oversized forms, paths that climb.
+assert.equal((await post("/admin/sign-in", { name: "x".repeat(40_000) })).status, 413);
+for (const climbing of ["/admin/e/..%2f..%2fetc%2fpasswd", "/admin/d/..%2f/basics", "/assets/../../board.db", "/assets/x/..%2fboard.css", "/e/..%2fx/record.tar", "/invitation/..%2f"]) {
+  const found = await get(climbing, session.value);
+  assert.ok([404, 303].includes(found.status) && !found.text.includes("root:"), climbing);
+}
+// Disabling an account ends its session.
+await page.goto("/admin/accounts");
+await page.getByRole("button", { name: "Disable: olga" }).click();
+await page.getByText("Saved.").waitFor();
+assert.equal((await get("/admin", olga)).status, 303);
+// Guessing: after some failures nobody from this address gets in, not even with the right words.
+for (let i = 0; i < 8; i++) await post("/admin/sign-in", { name: "ada", password: `guess ${i}`, code: "000000" });
+assert.equal((await post("/admin/sign-in", { name: "ada", password: PASSWORD, code: code(secret, 1) })).status, 429);
+await page.getByRole("button", { name: "Sign out" }).click();
+await page.waitForURL("**/admin/sign-in");
+assert.equal((await get("/admin", session.value)).status, 303, "signed out is signed out");
+await chromium.close();
+await board.stop();
+console.log("dashboard: an election run in the browser, and nothing else possible");
+
+async function waitFor(look) {
+  for (let i = 0; i < 100; i++) {
+    const found = look();
+    if (found) return found;
+    await sleep(100);
+  }
+  throw new Error("not seen in time");
+}
+async function act(name, done) {
+  await page.getByRole("link", { name, exact: true }).click();
+  await page.locator("#sure").waitFor();
+  await sure(name, done);
+}
+async function sure(name, done) {
+  await page.locator("#sure").check();
+  await page.getByRole("button", { name, exact: true }).click();
+  await page.getByText(done, { exact: true }).waitFor();
+}
+function headers(cookie, more = {}) {
+  return { ...(cookie ? { cookie: `__Host-session=${cookie}` } : {}), ...more };
+}
+function post(target, fields, cookie, more = {}) {
+  return fetch(board.url + target, { method: "POST", body: new URLSearchParams(fields), headers: headers(cookie, more), redirect: "manual" });
+}
+async function get(target, cookie) {
+  const answer = await fetch(board.url + target, { headers: headers(cookie), redirect: "manual" });
+  return { status: answer.status, text: await answer.text() };
+}
