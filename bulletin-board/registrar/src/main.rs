@@ -115,8 +115,8 @@ struct Send {
     #[arg(long)]
     port: Option<u16>,
     /// How the connection is encrypted; none is for a server on this machine.
-    #[arg(long, value_enum, default_value_t = Tls::Starttls)]
-    tls: Tls,
+    #[arg(long, value_enum, default_value_t = Security::Starttls)]
+    tls: Security,
     /// The account there; its password comes from the environment variable VERITALLY_SMTP_PASSWORD, or is asked for.
     #[arg(long)]
     account: Option<String>,
@@ -135,7 +135,7 @@ struct Send {
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Tls {
+enum Security {
     Tls,
     Starttls,
     None,
@@ -209,9 +209,9 @@ fn print_letters(arguments: &Letters) -> anyhow::Result<()> {
 
 fn send(arguments: &Send) -> anyhow::Result<()> {
     let encryption = match arguments.tls {
-        Tls::Tls => Encryption::Tls,
-        Tls::Starttls => Encryption::StartTls,
-        Tls::None => Encryption::None,
+        Security::Tls => Encryption::Tls,
+        Security::Starttls => Encryption::StartTls,
+        Security::None => Encryption::None,
     };
     let port = arguments.port.unwrap_or(if encryption == Encryption::Tls { 465 } else { 587 });
     let account = arguments.account.clone().map(|name| {
