@@ -108,8 +108,15 @@ export class Election {
     return run("veritally-voter", ["cast", "--link", this.link, "--code-file", file, "--state", state, "--yes",
       ...choices.flatMap((choice) => ["--choose", choice])]);
   }
+  /** The file of codes; fields in quotation marks may hold commas and line breaks. */
   codes() {
-    const [header, ...lines] = readFileSync(this.at("codes.csv"), "utf8").trim().split("\n").map((line) => line.split(","));
+    const text = readFileSync(this.at("codes.csv"), "utf8");
+    const rows = [[]];
+    for (const [, quoted, bare, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\n"]*))(,|\r?\n|$)/g)) {
+      rows.at(-1).push(quoted?.replaceAll('""', '"') ?? bare);
+      if (end !== ",") rows.push([]);
+    }
+    const [header, ...lines] = rows.filter((row) => row.length > 1);
     return lines.map((line) => Object.fromEntries(header.map((name, i) => [name, line[i]])));
   }
   decrypt(...trustees) {
