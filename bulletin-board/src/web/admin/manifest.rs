@@ -82,6 +82,7 @@ fn config(draft: &Draft) -> Config {
         id: contest.id.clone(),
         name: Text::Each(contest.name.clone()),
         selections: entries(&contest.options, "option", all).into_iter().map(SelectionConfig::Named).collect(),
+        random_order: contest.random_order,
         rule: Some(rule(contest)),
         min: None,
         max: None,
@@ -163,6 +164,7 @@ pub(super) fn copy(manifest: &Manifest) -> Draft {
             name: contest.name.clone(),
             kind: contest.rule.type_name().to_owned(),
             options: contest.selections.iter().map(|s| line(&s.id, &s.name)).collect::<Vec<_>>().join("\n"),
+            random_order: contest.random_order,
             ..ContestDraft::default()
         };
         draft.seats = crate::web::outcome::seats(&contest.rule);
