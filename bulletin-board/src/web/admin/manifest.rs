@@ -103,6 +103,8 @@ fn config(draft: &Draft) -> Config {
         description: Some(Text::Each(draft.description.clone())),
         languages: all.clone(),
         administrator: draft.administrator.clone(),
+        // The only administrator here is the board's own key already.
+        board_may_open_and_close: false,
         opens_at: None,
         opens_at_ms: time(&draft.opens),
         closes_at: None,
