@@ -66,6 +66,7 @@ impl Board {
         let (down, going_down) = watch::channel(false);
         let context = Context {
             board: Arc::clone(&board),
+            dashboard: None,
             operator_token: Arc::clone(&data.operator_token),
             shutdown: going_down.clone(),
             outside: Outside::nobody().unwrap(),
