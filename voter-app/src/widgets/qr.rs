@@ -1,0 +1,40 @@
+//! A QR code, drawn in black on white whatever the theme: phones read nothing else well.
+
+use gtk::prelude::*;
+use qrcode::{EcLevel, QrCode};
+
+use crate::ui;
+
+/// Modules of white around the code, as the standard asks.
+const QUIET: usize = 4;
+
+/// A QR code of `payload`, or `None` when that is too long for one.
+pub fn qr(payload: &str, name: &str, size: i32) -> Option<gtk::DrawingArea> {
+    let code = QrCode::with_error_correction_level(payload, EcLevel::M)
+        .or_else(|_| QrCode::with_error_correction_level(payload, EcLevel::L))
+        .ok()?;
+    let modules = code.width();
+    let colours = code.to_colors();
+    let area: gtk::DrawingArea = ui::described(name, "", Some("img"));
+    area.set_content_width(size);
+    area.set_content_height(size);
+    area.add_css_class("qr");
+    area.set_halign(gtk::Align::Center);
+    area.set_draw_func(move |_, context, width, height| paint(context, &colours, modules, width.min(height)));
+    Some(area)
+}
+
+/// Draws the code into a square of this many pixels.
+#[allow(clippy::cast_precision_loss)]
+pub fn paint(context: &cairo::Context, colours: &[qrcode::Color], modules: usize, size: i32) {
+    let step = (f64::from(size) / (modules + 2 * QUIET) as f64).max(1.0);
+    context.set_source_rgb(1.0, 1.0, 1.0);
+    context.rectangle(0.0, 0.0, f64::from(size), f64::from(size));
+    let _ = context.fill();
+    context.set_source_rgb(0.0, 0.0, 0.0);
+    for (index, _) in colours.iter().enumerate().filter(|(_, colour)| **colour == qrcode::Color::Dark) {
+        let (row, column) = (index / modules + QUIET, index % modules + QUIET);
+        context.rectangle(column as f64 * step, row as f64 * step, step + 0.02, step + 0.02);
+    }
+    let _ = context.fill();
+}

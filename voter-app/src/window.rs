@@ -1,0 +1,343 @@
+//! The window: what the voter does goes to the session's model, what the model is at goes to a page.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use adw::prelude::*;
+use gtk::glib;
+use tokio::sync::mpsc::UnboundedReceiver;
+use veritally_crypto::hash::Hash;
+use veritally_crypto::manifest::Contest;
+use veritally_session::StateDirectory;
+use veritally_session::flow::{self, Event, Flow};
+use veritally_session::overview::{self, Overview};
+use veritally_session::runner::Runner;
+use veritally_session::watch::Watcher;
+
+use crate::i18n::tr;
+use crate::pages::{ElectionRow, Intent, Post, WarningView};
+use crate::shell::{Page, Shell};
+use crate::timings::Timings;
+use crate::work;
+
+mod afterwards;
+mod files;
+mod show;
+
+/// How often bars move and seconds are counted down.
+const TICK: Duration = Duration::from_millis(150);
+
+/// Shell and session together.
+pub struct Window {
+    this: Weak<Window>,
+    shell: Shell,
+    flow: RefCell<Flow>,
+    runner: Runner,
+    /// The page is being filled in: what widgets say now is not the voter's doing.
+    showing: Cell<bool>,
+    /// The contest that is on the screen: its control changes by itself.
+    contest: Cell<Option<usize>>,
+    /// Another contest came on the same page.
+    moved: Cell<bool>,
+    /// The contests of the ballot that was encrypted last.
+    contests: RefCell<Vec<Contest>>,
+    /// Attempts to send a ballot, and when the last one failed.
+    queued: Cell<Option<(u32, Instant)>>,
+    /// What was opened last, for another try.
+    last_link: RefCell<Option<String>>,
+    /// Where the opened ballot is.
+    test_file: RefCell<Option<PathBuf>>,
+    /// Where the evidence is.
+    evidence: RefCell<Option<PathBuf>>,
+    /// "My elections".
+    overview: RefCell<Overview>,
+    watcher: Watcher,
+    /// The rows of the list that is shown.
+    rows: RefCell<Vec<ElectionRow>>,
+    /// The receipt is shown.
+    voted: Cell<bool>,
+    /// What is shown instead of the model's first page.
+    over: Cell<Option<Over>>,
+}
+
+/// A page about an election that is not entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Status(Hash),
+    Result(Hash),
+    Alarm(Hash),
+}
+
+thread_local! {
+    /// The one window; its closures know it weakly.
+    static WINDOW: RefCell<Option<Rc<Window>>> = const { RefCell::new(None) };
+}
+
+impl Window {
+    /// The application's only window, made when it is first asked for.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn of(application: &adw::Application, state: StateDirectory, timings: &Timings) -> std::io::Result<Rc<Self>> {
+        if let Some(window) = WINDOW.with_borrow(Clone::clone) {
+            return Ok(window);
+        }
+        let (runner, events) = work::start(state.clone())?;
+        let (watcher, news) = Watcher::on(runner.handle().clone(), state);
+        let window = Rc::new_cyclic(|this: &Weak<Self>| {
+            let weak = this.clone();
+            let post: Post = Rc::new(move |intent| {
+                if let Some(window) = weak.upgrade().filter(|window| !window.showing.get()) {
+                    window.act(intent);
+                }
+            });
+            Self {
+                this: this.clone(),
+                shell: Shell::new(application, &post),
+                flow: RefCell::new(Flow::new()),
+                runner,
+                showing: Cell::new(false),
+                contest: Cell::new(None),
+                moved: Cell::new(false),
+                contests: RefCell::default(),
+                queued: Cell::default(),
+                last_link: RefCell::default(),
+                test_file: RefCell::default(),
+                evidence: RefCell::default(),
+                overview: RefCell::default(),
+                watcher,
+                rows: RefCell::default(),
+                voted: Cell::default(),
+                over: Cell::default(),
+            }
+        });
+        window.listen(events, news);
+        window.connect(timings);
+        WINDOW.set(Some(window.clone()));
+        window.show();
+        window.overview(overview::Event::Refresh);
+        Ok(window)
+    }
+
+    /// The session's answers.
+    fn listen(&self, mut events: UnboundedReceiver<Event>, mut news: UnboundedReceiver<overview::Event>) {
+        let weak = self.this.clone();
+        glib::spawn_future_local(async move {
+            while let Some(event) = news.recv().await {
+                let Some(window) = weak.upgrade() else { return };
+                window.overview(event);
+            }
+        });
+        let weak = self.this.clone();
+        glib::spawn_future_local(async move {
+            while let Some(event) = events.recv().await {
+                let Some(window) = weak.upgrade() else { return };
+                window.handle(event);
+            }
+        });
+    }
+
+    fn connect(&self, timings: &Timings) {
+        let weak = self.this.clone();
+        let with = move |act: fn(&Self)| {
+            let weak = weak.clone();
+            move || {
+                if let Some(window) = weak.upgrade() {
+                    act(&window);
+                }
+            }
+        };
+        let back = with(Self::back);
+        self.shell.back.connect_activate(move |_, _| back());
+        for (name, act) in [
+            ("elections", with(|window| window.act(Intent::Home))),
+            ("practice", with(|window| window.act(Intent::Practice))),
+        ] {
+            let action = gtk::gio::SimpleAction::new(name, None);
+            action.connect_activate(move |_, _| act());
+            self.shell.window.add_action(&action);
+        }
+        let tick = with(Self::tick);
+        glib::timeout_add_local(TICK, move || {
+            tick();
+            glib::ControlFlow::Continue
+        });
+        let weak = self.this.clone();
+        self.shell.window.connect_close_request(move |_| match weak.upgrade() {
+            Some(window) if window.flow.borrow().has_unsaved_choices() => {
+                window.ask_before_closing();
+                glib::Propagation::Stop
+            }
+            _ => glib::Propagation::Proceed,
+        });
+        let timings = timings.clone();
+        self.shell.window.connect_map(move |_| {
+            let timings = timings.clone();
+            glib::idle_add_local_once(move || timings.shown());
+        });
+    }
+
+    /// The program ends: the last reference goes, and with it every secret.
+    pub fn end() {
+        drop(WINDOW.take());
+    }
+
+    /// Brings the window to the front.
+    pub fn present(&self) {
+        self.shell.window.present();
+    }
+
+    /// Opens the election at a link; what was begun before is left.
+    pub fn open_link(&self, link: &str) {
+        self.act(Intent::OpenLink(link.to_owned()));
+    }
+
+    /// Opens the practice election.
+    pub fn practice(&self) {
+        self.act(Intent::Practice);
+    }
+
+    /// Gives an event to the model, has its effects carried out, and shows where it is then.
+    fn handle(&self, event: Event) {
+        let effects = self.flow.borrow_mut().handle(event);
+        self.runner.run_all(effects);
+        self.show();
+        // A ballot that came into the box is one of "my elections" now.
+        let voted = matches!(self.flow.borrow().page(), flow::Page::Receipt { .. });
+        if voted != self.voted.replace(voted) && voted {
+            self.overview(overview::Event::Refresh);
+        }
+    }
+
+    /// The page before.
+    fn back(&self) {
+        match (self.shell.page(), self.over.get()) {
+            (Page::Elections, _) => {}
+            (Page::Result, Some(Over::Result(_))) => self.show_status(),
+            (_, Some(_)) | (Page::Receipt | Page::Problem | Page::Warning, None) => self.home(),
+            _ => self.handle(Event::Back),
+        }
+    }
+
+    fn open(&self, link: &str) {
+        self.over.set(None);
+        self.handle(Event::Leave);
+        *self.last_link.borrow_mut() = Some(link.to_owned());
+        self.handle(Event::Open(link.to_owned()));
+    }
+
+    /// What the voter did.
+    fn act(&self, intent: Intent) {
+        match intent {
+            Intent::OpenLink(link) => self.open(&link),
+            Intent::OpenKnown(index) => self.open_known(index),
+            Intent::Practice => {
+                self.over.set(None);
+                self.handle(Event::Leave);
+                *self.last_link.borrow_mut() = None;
+                self.handle(Event::OpenPractice);
+            }
+            Intent::Home => self.home(),
+            Intent::Compare(typed) => self.handle(Event::CompareFingerprint(typed)),
+            Intent::FingerprintSame | Intent::Next => self.handle(Event::Continue),
+            Intent::FingerprintDifferent => self.warn_of_other_election(),
+            Intent::Code(text, remember) => self.handle(Event::EnterCode { text, remember }),
+            Intent::CodeFile => self.choose_code_file(),
+            Intent::UseStored => self.handle(Event::UseStoredCode),
+            Intent::ForgetStored => self.handle(Event::ForgetCode),
+            Intent::ToContest(number) => self.handle(Event::GoTo(number)),
+            Intent::Encrypt => {
+                self.keep_contests();
+                self.handle(Event::Encrypt);
+            }
+            Intent::Cast => self.handle(Event::Cast),
+            Intent::Test => self.handle(Event::Test),
+            Intent::SaveTest => self.save_test(),
+            Intent::PublishTest => self.handle(Event::Publish),
+            Intent::VoteAgain => self.vote_again(),
+            Intent::Retry => self.retry(),
+            Intent::Stop => self.handle(Event::Back),
+            Intent::SaveReceipt => self.save_receipt(),
+            Intent::PrintReceipt => self.print_receipt(),
+            Intent::Evidence => self.show_evidence(),
+            Intent::Status => self.show_status(),
+            Intent::Check => self.check_now(),
+            Intent::Result => self.show_result(),
+        }
+    }
+
+    /// The opened ballot's page names contests too, when the drafts are the next ballot's.
+    fn keep_contests(&self) {
+        if let flow::Page::Review { voter, .. } = self.flow.borrow().page() {
+            self.contests.borrow_mut().clone_from(&voter.contests);
+        }
+    }
+
+    fn vote_again(&self) {
+        if let Some(Over::Status(fingerprint)) = self.over.get() {
+            return self.vote_in(fingerprint);
+        }
+        let event = match self.flow.borrow().page() {
+            flow::Page::Tested { .. } => Event::Encrypt,
+            _ => Event::VoteAgain,
+        };
+        self.handle(event);
+    }
+
+    fn retry(&self) {
+        if let Some(Over::Result(fingerprint)) = self.over.get() {
+            return self.overview(overview::Event::Verify(fingerprint));
+        }
+        let event = match self.flow.borrow().page() {
+            flow::Page::Stopped { .. } => Event::ReadWholeLog,
+            flow::Page::Open { .. } => {
+                let link = self.last_link.borrow().clone();
+                link.map_or(Event::OpenPractice, Event::Open)
+            }
+            _ => Event::RetryNow,
+        };
+        self.handle(event);
+    }
+
+    fn warn_of_other_election(&self) {
+        let registrar = match self.flow.borrow().page() {
+            flow::Page::Election { election, .. } => election.registrar.clone(),
+            _ => return,
+        };
+        *self.evidence.borrow_mut() = None;
+        self.shell.pages.warning.show(&WarningView {
+            heading: tr("This is not your election"),
+            happened: tr("You say that the fingerprint differs from the one on your letter."),
+            means: tr("Then this is another election, or a copy that somebody made. Nothing of yours was sent."),
+            todo: crate::i18n::tr_with(
+                "Use the link on your letter. If the fingerprint still differs, don’t vote, and tell {office}.",
+                &[("office", &registrar)],
+            ),
+            expert: String::new(),
+            has_evidence: false,
+        });
+        self.shell.show(Page::Warning);
+    }
+
+    fn ask_before_closing(&self) {
+        let dialog = adw::MessageDialog::new(
+            Some(&self.shell.window),
+            Some(&tr("You have not voted yet")),
+            Some(&tr("Your answers are not stored anywhere. If you close the app now, they are gone.")),
+        );
+        dialog.add_responses(&[("stay", &tr("Stay")), ("close", &tr("Close"))]);
+        dialog.set_response_appearance("close", adw::ResponseAppearance::Destructive);
+        dialog.set_default_response(Some("stay"));
+        dialog.set_close_response("stay");
+        let weak = self.this.clone();
+        dialog.connect_response(Some("close"), move |_, _| {
+            if let Some(window) = weak.upgrade() {
+                window.handle(Event::Leave);
+                window.shell.window.close();
+            }
+        });
+        dialog.present();
+    }
+}

@@ -1,0 +1,357 @@
+"""Votes with the app on a real election that has a contest of every type, and looks at the result. Called by
+scripts/lib/app; phases: cast, after, lie."""
+
+import csv
+import os
+import pathlib
+import re
+import signal
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from app import App, Atspi  # noqa: E402
+from display import Display, wait_for, xdotool  # noqa: E402
+
+PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+LINK = (WORK / "link").read_text().strip()
+CODES = [row["code"] for row in csv.DictReader(open(WORK / "codes.csv"))]
+CONFIRMATION = re.compile(r"^[0-9A-Z]{4}(-[0-9A-Z]{4}){4}$")
+
+#: What the voters mark; contests in the order of the ballot.
+BALLOTS = [
+    dict(president="Ada", board=["Dana", "Emil"], tours=["Lisbon"], songs={"Greensleeves": 5, "Shenandoah": 2},
+         funds={"Scores": 4, "Robes": 6}, projects={"Concert": 4}, soloists=["Hana", "Jun"], hall=["Barn", "Attic"]),
+    dict(president=None, board=["Emil"], tours=[], songs={"Greensleeves": 3}, funds={"Travel": 10},
+         projects={"Concert": 2, "Workshop": 3}, soloists=["Jun", "Hana", "Kim"], hall=["Chapel", "Barn", "Attic"]),
+    dict(president="Ada", board=["Fay"], tours=["Athens", "Tallinn"], songs={"Shenandoah": 1}, funds={"Robes": 1},
+         projects={"Recording": 1}, soloists=["Jun"], hall=["Barn", "Chapel"]),
+]
+COUNTS = {
+    "president": {"Ada": 2, "Ben": 0, "Cleo": 0}, "board": {"Dana": 1, "Emil": 2, "Fay": 1, "Gus": 0},
+    "tours": {"Lisbon": 1, "Tallinn": 1, "Athens": 1}, "songs": {"Greensleeves": 8, "Shenandoah": 3},
+    "funds": {"Scores": 4, "Robes": 7, "Travel": 10}, "projects": {"Concert": 6, "Workshop": 3, "Recording": 1},
+    "soloists": {"Hana": 7, "Ivo": 0, "Jun": 11, "Kim": 2},
+}
+
+
+def state(name):
+    folder = WORK / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+class Hands:
+    """Operates widgets by their accessible actions, as a screen reader does."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def press(self, name):
+        self.app.press(name)
+
+    def check(self, name):
+        node = self.app.find(name, "radio button") or self.app.get(name, "check box")
+        self.app.press(name, node.get_role_name())
+        time.sleep(0.05)
+
+    def number(self, name, value):
+        node = self.app.get(name, "spin button")
+        Atspi.Value.set_current_value(node.get_value_iface(), value)
+
+    def text(self, name, words):
+        self.app.type_into(name, words)
+
+
+class Keys(Hands):
+    """Operates the same widgets by keyboard only: Tab, arrows, space, digits."""
+
+    def press(self, name):
+        def sensitive():
+            node = self.app.find(name, "push button")
+            return node and node.get_state_set().contains(Atspi.StateType.SENSITIVE)
+        wait_for(name, sensitive)
+        self.app.go_to(name, "push button")
+        self.app.key("space")
+
+    def check(self, name):
+        role = "radio button" if self.app.find(name, "radio button") else "check box"
+        self.app.go_to(name, role)
+        node = self.app.find(name, role)
+        if not node.get_state_set().contains(Atspi.StateType.CHECKED):
+            self.app.key("space")
+
+    def number(self, name, value):
+        self.app.go_to(name, "spin button")
+        self.app.key("ctrl+a")
+        self.app.write(str(value))
+
+    def text(self, name, words):
+        self.app.go_to(name, "text")
+        self.app.write(words)
+
+
+def enter(app, hands, code):
+    """From the link to the first contest."""
+    app.see("Is this the fingerprint on your letter?", 60)
+    app.shot("2-fingerprint")
+    hands.press("Yes, it is the same")
+    app.see("Type the code from your letter")
+    hands.text("Voting code", code[:9])
+    app.see("characters to go")
+    if isinstance(hands, Keys):
+        app.write(code[9:])
+    else:
+        wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+        hands.text("Voting code", wrong)
+        app.see("There is a typing error")
+        app.shot("3-code-mistyped")
+        hands.text("Voting code", code)
+    app.see("The code is complete and well typed.")
+    app.shot("3-code")
+    hands.press("Continue")
+
+
+def fill(app, hands, ballot):
+    """All contests, each with the control of its type."""
+    app.see("Page 1 of 8", 60)
+    app.shot("4-choice-empty")
+    hands.check(ballot["president"] or "Blank vote: none of these")
+    if ballot["president"] is None:
+        app.see("You vote blank.")
+    app.shot("4-choice")
+    hands.press("Continue")
+    app.see("Page 2 of 8")
+    for name in ballot["board"]:
+        hands.check(name)
+    if len(ballot["board"]) == 2 and not isinstance(hands, Keys):
+        hands.check("Gus")
+        app.see("Only 2 are allowed")
+        app.shot("4-several-refused")
+        hands.check("Emil")
+        hands.check("Emil")
+    app.shot("4-several")
+    hands.press("Continue")
+    app.see("Page 3 of 8")
+    for name in ballot["tours"]:
+        hands.check(name)
+    if not ballot["tours"]:
+        app.see("you then have no say in this contest")
+    app.shot("4-approval")
+    hands.press("Continue")
+    app.see("Page 4 of 8")
+    for name, value in ballot["songs"].items():
+        hands.number(f"Score for {name}", value)
+    app.shot("4-score")
+    hands.press("Continue")
+    app.see("Page 5 of 8")
+    for name, value in ballot["funds"].items():
+        hands.number(f"Score for {name}", value)
+    app.shot("4-score-limited")
+    hands.press("Continue")
+    app.see("Page 6 of 8")
+    for name, value in ballot["projects"].items():
+        hands.number(f"Votes for {name}", value)
+    if ballot["projects"] == {"Concert": 4}:
+        app.see("0 of 16 credits left.")
+    app.shot("4-quadratic")
+    hands.press("Continue")
+    app.see("Page 7 of 8")
+    rank(app, hands, ballot["soloists"])
+    app.shot("4-borda")
+    hands.press("Continue")
+    app.see("Page 8 of 8")
+    rank(app, hands, ballot["hall"])
+    if len(ballot["hall"]) == 3:
+        hands.press("Put Attic on the same place as the one above")
+        app.get("Give Attic a place of its own")
+        app.shot("4-condorcet-tied")
+        hands.press("Give Attic a place of its own")
+        app.get("Put Attic on the same place as the one above")
+    app.shot("4-condorcet")
+    hands.press("Continue")
+    app.see("Check your ballot")
+    app.shot("5-review")
+
+
+def rank(app, hands, order):
+    """The last first, then each moved up to its place: by Alt+Up with the keyboard, else by the buttons."""
+    for name in reversed(order):
+        hands.press(f"Rank {name} next")
+        app.get(f"Move {name} up")
+        while True:
+            node = app.get(f"Move {name} up")
+            if not node.get_state_set().contains(Atspi.StateType.SENSITIVE):
+                break
+            where = node.get_description()
+            if isinstance(hands, Keys):
+                app.go_to(f"Take {name} out of your order", "push button")
+                app.key("alt+Up")
+            else:
+                hands.press(f"Move {name} up")
+            wait_for("another place", lambda: app.find(f"Move {name} up") and app.find(f"Move {name} up").get_description() != where)
+
+
+def seal(app, hands):
+    """Encrypts; gives the confirmation code."""
+    hands.press("Encrypt my ballot")
+    app.see("Your ballot is encrypted", 60)
+    code = next(text for text in app.texts() if CONFIRMATION.match(text))
+    app.shot("6-sealed")
+    return code
+
+
+def receipt(app, code):
+    app.see("Your vote is in the box", 60)
+    if code not in app.texts():
+        app.fail(f"the receipt does not show {code}")
+    app.shot("8-receipt")
+
+
+def cast(display, board):
+    # 1: light, a full vote.
+    with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
+        hands = Hands(app)
+        app.see("Vote, and see that it counts")
+        app.shot("1-elections")
+        hands.text("Link to the election", "veritally://nowhere")
+        hands.press("Open the election")
+        app.see("This is not a link to an election")
+        hands.text("Link to the election", LINK)
+        hands.press("Open the election")
+        enter(app, hands, CODES[0])
+        fill(app, hands, BALLOTS[0])
+        code = seal(app, hands)
+        hands.press("Cast this ballot")
+        receipt(app, code)
+        hands.press("Print the receipt (PDF)…")
+        save(app, state("voter-1") / "receipt.pdf", b"%PDF")
+        hands.press("Follow the election")
+        app.see("In the box: seen there just now", 60)
+        app.see("voters have voted.")
+        app.shot("9-status")
+        app.key("alt+Left")
+        app.see("Vote, and see that it counts")
+        app.shot("1-elections-known")
+        said(app)
+    # 2: large text, a test first; the server does not answer for a while.
+    with App(PROGRAM, display, [LINK], state("voter-2"), shots=SHOTS, label="large", large=True) as app:
+        hands = Hands(app)
+        enter(app, hands, CODES[1])
+        fill(app, hands, BALLOTS[1])
+        tested = seal(app, hands)
+        hands.press("Test this ballot instead")
+        app.see("Test ballot", 60)
+        if tested not in app.texts():
+            app.fail("the test shows another code")
+        app.shot("7-tested")
+        hands.press("Save the test ballot…")
+        save(app, state("voter-2") / "test.json", b'"seed"')
+        hands.press("Vote now: encrypt a fresh ballot")
+        app.see("Your ballot is encrypted", 60)
+        code = next(text for text in app.texts() if CONFIRMATION.match(text))
+        if code == tested:
+            app.fail("the fresh ballot has the tested one's code")
+        os.kill(board, signal.SIGSTOP)
+        try:
+            hands.press("Cast this ballot")
+            app.see("Your ballot is waiting to be sent", 60)
+            app.shot("8-queued")
+        finally:
+            os.kill(board, signal.SIGCONT)
+        hands.press("Try again now")
+        receipt(app, code)
+        said(app)
+    # 3: dark, keyboard only.
+    with App(PROGRAM, display, [LINK], state("voter-3"), shots=SHOTS, label="dark", dark=True) as app:
+        hands = Keys(app)
+        enter(app, hands, CODES[2])
+        fill(app, hands, BALLOTS[2])
+        code = seal(app, hands)
+        hands.press("Cast this ballot")
+        receipt(app, code)
+        said(app)
+    # Practice, in another language, high contrast: everything but the network.
+    with App(PROGRAM, display, ["--practice"], state("practice"), shots=SHOTS, label="german", language="de", contrast=True) as app:
+        app.see("Fingerabdruck", 60)
+        app.shot("2-fingerprint")
+        app.press("Ja, es ist derselbe")
+        app.press("Für mich eintippen")
+        app.press("Weiter")
+        wait_for("the first contest", lambda: app.shows("Seite 1 von"))
+        app.shot("4-contest")
+
+
+def said(app):
+    """What the app measured; a page that hangs is a fault."""
+    output = app.quit()
+    line = next((line for line in output.splitlines() if line.startswith("timings:")), "")
+    print(f"{app.label}: {line}")
+    pause = int(re.search(r"pause (\d+)", line)[1])
+    assert pause < 1500, f"the main loop stood still for {pause} ms"
+
+
+def save(app, path, begins):
+    """Types a path into GTK's file dialog."""
+    time.sleep(0.5)
+    dialog = wait_for("the file dialog", lambda: xdotool("search", "--onlyvisible", "--pid", app.process.pid).split()[1:])
+    xdotool("windowfocus", dialog[-1])
+    time.sleep(0.2)
+    app.key("ctrl+a")
+    app.write(str(path))
+    app.key("Return")
+    wait_for(str(path), path.exists)
+    xdotool("windowfocus", app.window)
+    time.sleep(0.2)
+    assert begins in path.read_bytes(), f"{path} is something else"
+
+
+def after(display, _):
+    with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
+        row = wait_for("the election in the list", lambda: next(
+            (node for node, _ in app.walk() if node.get_role_name() == "list item"), None))
+        press_row(app, row)
+        app.see("Counted: the result is there", 60)
+        app.shot("9-status-counted")
+        app.press("Show the result")
+        app.see("Counted: your ballot is in this result.", 120)
+        app.see("All checks passed on this computer: 3 ballots were counted.")
+        texts = app.texts()
+        for contest, counts in COUNTS.items():
+            for name, count in counts.items():
+                at = [i for i, text in enumerate(texts) if text == name]
+                assert any(str(count) in texts[i + 1:i + 4] for i in at), f"{contest}: {name} should have {count}"
+        app.shot("10-result")
+        print("every count on the result page is the one that was voted")
+        said(app)
+
+
+def lie(display, _):
+    with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
+        app.see("Caught breaking the rules", 60)
+        app.shot("1-elections-alarm")
+        row = next(node for node, _ in app.walk() if node.get_role_name() == "list item")
+        press_row(app, row)
+        app.see("There are two versions of the box")
+        app.see("Open the folder with the evidence")
+        app.shot("11-warning")
+        said(app)
+    assert list((WORK / "voter-1/data").rglob("*vidence*")), "no evidence was kept"
+
+
+def press_row(app, row):
+    app.go_to(row.get_name(), "list item")
+    app.key("Return")
+
+
+def main():
+    phase = sys.argv[4]
+    board = int(sys.argv[5]) if len(sys.argv) > 5 else 0
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with Display(WORK / "screen") as display:
+        {"cast": cast, "after": after, "lie": lie}[phase](display, board)
+
+
+if __name__ == "__main__":
+    main()
