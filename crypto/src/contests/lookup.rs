@@ -2,7 +2,7 @@
 //!
 //! Every offered selection is compared with every marked one, whole and padded to the longest id, and nothing branches on
 //! the outcome but the refusal of answers that no ballot may have. How many were marked still shows where their list is
-//! shorter than the rule's longest, and so does how ids lie in memory: specs/security.md section 13.
+//! shorter than the rule's longest, and so does how ids lie in memory: specs/security.md section 14.
 
 use subtle::{Choice, ConstantTimeEq as _, ConstantTimeLess as _};
 
