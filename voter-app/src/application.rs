@@ -52,7 +52,7 @@ pub fn build(options: &Options, started: Instant) -> adw::Application {
         // Faulty options end a start before it comes here.
         let options = Options::try_parse_from(line.arguments()).ok();
         let Some(state) = state.clone() else {
-            eprint!("veritally-app: there is no home directory to keep receipts in; say --state DIR\n");
+            eprintln!("veritally-app: there is no home directory to keep receipts in; say --state DIR");
             return glib::ExitCode::FAILURE;
         };
         let window = match Window::of(application, state, &timings) {
