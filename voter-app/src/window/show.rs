@@ -103,10 +103,10 @@ impl Window {
             flow::Page::Tested { election, test, publishing } => {
                 let (busy, said) = published(publishing);
                 if self.shell.page() != Page::Tested {
-                    let contest = |id| election_contest(self.contests.borrow().as_slice(), id);
-                    let selections = &test.opening.selections;
-                    let lines =
-                        selections.iter().filter_map(|(id, answer)| Some(review_line(election, &contest(id)?, answer)));
+                    // In the order of the ballot.
+                    let (contests, selections) = (self.contests.borrow(), &test.opening.selections);
+                    let line = |contest: &Contest| Some(review_line(election, contest, selections.get(&contest.id)?));
+                    let lines = contests.iter().filter_map(line);
                     pages.tested.show(&TestedView {
                         answers: lines.collect(),
                         code: test.code().to_string(),
@@ -316,10 +316,6 @@ fn opening(stage: OpenStage) -> WorkingView {
 fn review_line(election: &ElectionInfo, contest: &Contest, answer: &Answer) -> ReviewLine {
     let language = i18n::election_language(&election.languages);
     ReviewLine { contest: told(election, &contest.name).to_owned(), answers: words::answer(contest, answer, &language) }
-}
-
-fn election_contest(contests: &[Contest], id: &veritally_crypto::id::Id) -> Option<Contest> {
-    contests.iter().find(|contest| contest.id == *id).cloned()
 }
 
 fn review_notice(voter: &VoterInfo, trouble: Option<&Trouble>) -> String {

@@ -30,12 +30,11 @@ class App:
         self.display, self.shots, self.label = display, shots, label
         config = pathlib.Path(state) / "config"
         (config / "gtk-4.0").mkdir(parents=True, exist_ok=True)
-        dpi = 192 if large else 96
         (config / "gtk-4.0" / "settings.ini").write_text(
-            f"[Settings]\ngtk-xft-dpi={dpi * 1024}\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n")
+            "[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n")
         environment = dict(
             os.environ, GTK_A11Y="atspi", GSK_RENDERER="cairo", GDK_BACKEND="x11", ADW_DISABLE_PORTAL="1",
-            XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
+            GDK_DPI_SCALE="2" if large else "1", XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
             ADW_DEBUG_COLOR_SCHEME="prefer-dark" if dark else "prefer-light",
             ADW_DEBUG_HIGH_CONTRAST="1" if contrast else "0", NO_AT_BRIDGE="0")
         self.log = open(pathlib.Path(state) / "app.log", "a")
@@ -220,7 +219,7 @@ class App:
         time.sleep(0.03)
 
     def write(self, text):
-        xdotool("type", "--delay", 2, text)
+        xdotool("type", "--delay", 2, "--", text)
 
     def resize(self, size):
         xdotool("windowsize", self.window, *size)

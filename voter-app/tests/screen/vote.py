@@ -190,7 +190,13 @@ def rank(app, hands, order):
                 app.key("alt+Up")
             else:
                 hands.press(f"Move {name} up")
-            wait_for("another place", lambda: app.find(f"Move {name} up") and app.find(f"Move {name} up").get_description() != where)
+            wait_for("another place", lambda: elsewhere(app, name, where))
+
+
+def elsewhere(app, name, where):
+    """Whether a row stands on another place; rows are made anew when one moves."""
+    node = app.find(f"Move {name} up")
+    return node is not None and node.get_description() not in (where, "")
 
 
 def seal(app, hands):
