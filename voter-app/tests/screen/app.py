@@ -31,10 +31,10 @@ class App:
         config = pathlib.Path(state) / "config"
         (config / "gtk-4.0").mkdir(parents=True, exist_ok=True)
         (config / "gtk-4.0" / "settings.ini").write_text(
-            "[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n")
+            f"[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell {22 if large else 11}\n")
         environment = dict(
             os.environ, GTK_A11Y="atspi", GSK_RENDERER="cairo", GDK_BACKEND="x11", ADW_DISABLE_PORTAL="1",
-            GDK_DPI_SCALE="2" if large else "1", XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
+            XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
             ADW_DEBUG_COLOR_SCHEME="prefer-dark" if dark else "prefer-light",
             ADW_DEBUG_HIGH_CONTRAST="1" if contrast else "0", NO_AT_BRIDGE="0")
         self.log = open(pathlib.Path(state) / "app.log", "a")
