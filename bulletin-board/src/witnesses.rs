@@ -362,7 +362,7 @@ impl Witnessing {
     }
 
     /// The checkpoint to publish: of at least the log's size at the time of asking, cosigned by a quorum where that can be
-    /// had within [`PATIENCE`], else with what cosignatures there are.
+    /// had within `PATIENCE`, else with what cosignatures there are.
     pub async fn checkpoint(&self, election: &Election) -> String {
         let snapshot = election.snapshot();
         let deadline = Instant::now() + PATIENCE;
