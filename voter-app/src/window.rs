@@ -1,6 +1,7 @@
 //! The window: what the voter does goes to the session's model, what the model is at goes to a page.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use adw::prelude::*;
 use gtk::glib;
 use tokio::sync::mpsc::UnboundedReceiver;
 use veritally_crypto::hash::Hash;
+use veritally_crypto::id::Id;
 use veritally_crypto::manifest::Contest;
 use veritally_session::StateDirectory;
 use veritally_session::flow::{self, Event, Flow};
@@ -41,6 +43,8 @@ pub struct Window {
     contest: Cell<Option<usize>>,
     /// Another contest came on the same page.
     moved: Cell<bool>,
+    /// The order in which a contest's selections are shown, by election.
+    orders: RefCell<BTreeMap<(Hash, Id), Vec<usize>>>,
     /// The contests of the ballot that was encrypted last.
     contests: RefCell<Vec<Contest>>,
     /// Attempts to send a ballot, and when the last one failed.
@@ -101,6 +105,7 @@ impl Window {
                 showing: Cell::new(false),
                 contest: Cell::new(None),
                 moved: Cell::new(false),
+                orders: RefCell::default(),
                 contests: RefCell::default(),
                 queued: Cell::default(),
                 last_link: RefCell::default(),

@@ -203,11 +203,19 @@ impl Window {
         let contest = Rc::new(draft.contest().clone());
         let filling = Filling {
             draft: Rc::new(Here(self.this.clone())),
-            order: (0..contest.selections.len()).collect(),
+            order: self.shown_order(election.fingerprint, &contest),
             contest,
             language: i18n::election_language(&election.languages).into(),
         };
         self.shell.pages.contest.show(ContestView { filling, index: number, count: of });
+    }
+
+    /// The order of a contest's selections on the screen: the manifest's, or by chance where it asks for that, and then the same
+    /// one as long as the window is open, so that nothing jumps when the voter goes back.
+    fn shown_order(&self, fingerprint: Hash, contest: &Contest) -> Vec<usize> {
+        let mut orders = self.orders.borrow_mut();
+        let order = orders.entry((fingerprint, contest.id.clone()));
+        order.or_insert_with(|| contest.shown_order(&mut rand::rng())).clone()
     }
 
     fn casting(&self, step: &CastStep, found: bool) -> WorkingView {
