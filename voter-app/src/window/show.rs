@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use veritally_crypto::contests::Answer;
+use veritally_crypto::hash::Hash;
 use veritally_crypto::manifest::{Contest, Texts, text};
 use veritally_session::flow::{
     self, CastStep, Compared, Draft, Edit, EditRefused, ElectionInfo, Event, OpenStage, Publishing, ReceiptInfo,

@@ -7,9 +7,11 @@ use veritally_board_api::{Link, Status};
 use veritally_crypto::hash::Hash;
 
 use super::device::Device;
+use crate::SessionError;
+#[cfg(feature = "practice")]
+use crate::StateDirectory;
 use crate::election::{Depth, Election, OpenRequest, View};
 use crate::flow::{Compared, ElectionInfo, Event, Job, OpenStage, Trouble, TroubleKind};
-use crate::{SessionError, StateDirectory};
 
 /// A log that is not longer than this is read whole at once, so that ballots from other devices are known from the
 /// start; at most some 10 MB and a second.
