@@ -31,6 +31,9 @@ mod show;
 /// How often bars move and seconds are counted down.
 const TICK: Duration = Duration::from_millis(150);
 
+/// By election and contest.
+type Orders = BTreeMap<(Hash, Id), Rc<[usize]>>;
+
 /// Shell and session together.
 pub struct Window {
     this: Weak<Window>,
@@ -44,7 +47,7 @@ pub struct Window {
     /// Another contest came on the same page.
     moved: Cell<bool>,
     /// The order in which a contest's selections are shown, by election.
-    orders: RefCell<BTreeMap<(Hash, Id), Vec<usize>>>,
+    orders: RefCell<Orders>,
     /// The contests of the ballot that was encrypted last.
     contests: RefCell<Vec<Contest>>,
     /// Attempts to send a ballot, and when the last one failed.

@@ -213,10 +213,10 @@ impl Window {
 
     /// The order of a contest's selections on the screen: the manifest's, or by chance where it asks for that, and then the same
     /// one as long as the window is open, so that nothing jumps when the voter goes back.
-    fn shown_order(&self, fingerprint: Hash, contest: &Contest) -> Vec<usize> {
+    fn shown_order(&self, fingerprint: Hash, contest: &Contest) -> Rc<[usize]> {
         let mut orders = self.orders.borrow_mut();
         let order = orders.entry((fingerprint, contest.id.clone()));
-        order.or_insert_with(|| contest.shown_order(&mut rand::rng())).clone()
+        Rc::clone(order.or_insert_with(|| contest.shown_order(&mut rand::rng()).into()))
     }
 
     fn casting(&self, step: &CastStep, found: bool) -> WorkingView {
