@@ -81,6 +81,17 @@ async fn a_board_that_drops_a_ballot_which_the_trustee_has_seen_is_refused_and_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_an_early_closing_a_trustee_waits_for_the_announced_end_by_its_own_clock() {
+    let world = voted().await;
+    world.close().await;
+    let link = world.link.to_string();
+    // Not told to accept the earlier closing.
+    let impatient = world.command(1, "decrypt", &["--link", &link, "--wait", "0", "--yes"]);
+    fails_with(impatient, "an earlier closing is accepted with --accept-early-closing").await;
+    assert_eq!(world.replica().await.state().agreements().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_board_that_goes_back_is_refused() {
     let mut world = voted().await;
     forked(&mut world, 1).await;
