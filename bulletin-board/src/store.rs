@@ -4,11 +4,16 @@
 //! ever committed, and two look-up tables. Its one promise is [`Store::append`]: all of a batch or nothing, durably, and
 //! only on top of the expected head by the holder of the newest epoch. `contract` is the suite that every
 //! implementation passes.
+//!
+//! Where several nodes share a store, it also keeps who may sequence (a lease, by the store's clock) and what the others
+//! admitted (an inbox): specs/many-nodes.md. No promise of `append` rests on the lease: only the epoch does.
 
 use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::watch;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
 
@@ -57,6 +62,32 @@ impl std::fmt::Display for Position {
     }
 }
 
+/// How long the text of a refusal stays in the inbox: far longer than anybody waits for it.
+pub const REFUSALS_KEPT: Duration = Duration::from_secs(600);
+
+/// Who may sequence, by the store's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// This node, in this epoch, for the term that it asked for, counted from before it asked.
+    Held(Position),
+    /// Another node, for at most so long unless it renews.
+    Other {
+        /// Until then asking again is in vain.
+        remaining: Duration,
+    },
+}
+
+/// An entry that a node admitted and that waits for whoever sequences. A ballot's proof was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The entry's exact bytes.
+    pub bytes: Bytes,
+    /// SHA-256 of them; unique among those of an election that wait.
+    pub hash: Hash,
+    /// When its last byte had arrived at the node, in milliseconds since the Unix epoch.
+    pub received_ms: u64,
+}
+
 /// A committed head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredHead {
@@ -103,7 +134,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Backend`].
     async fn elections(&self) -> Result<Vec<Id>, StoreError>;
 
-    /// Takes over a log: raises its epoch, so that nobody who took it before can append any more.
+    /// Takes over a log: raises its epoch, so that nobody who took it before can append any more, and ends the lease.
     ///
     /// # Errors
     /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
@@ -115,7 +146,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
     async fn head(&self, election: &Id) -> Result<StoredHead, StoreError>;
 
-    /// Appends a batch in one durable transaction if the log stands at `expected`.
+    /// Appends a batch in one durable transaction if the log stands at `expected`; the same transaction takes out of the
+    /// inbox what it appends.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it does not: nothing was appended. [`StoreError::Backend`]: unknown.
@@ -151,4 +183,66 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
     async fn indexes_of_codes(&self, election: &Id, codes: RangeInclusive<Hash>) -> Result<Vec<LeafIndex>, StoreError>;
+
+    /// The checkpoints of the sizes in a range, with their sizes, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn checkpoints(&self, election: &Id, sizes: RangeInclusive<u64>) -> Result<Vec<(u64, String)>, StoreError>;
+
+    /// Claims or renews the lease of a log, durably. Who holds it keeps its epoch; when nobody does, or it has run out,
+    /// the node gets it with an epoch raised by one. Also forgets refusals older than [`REFUSALS_KEPT`].
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn lease(&self, election: &Id, node: &str, term: Duration) -> Result<Lease, StoreError>;
+
+    /// Gives the lease up, if this node holds it.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn release(&self, election: &Id, node: &str) -> Result<(), StoreError>;
+
+    /// Puts entries into the inbox, durably. One that waits there keeps its place and its earlier arrival; one that was
+    /// refused waits anew; one that the log has is left out.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn offer(&self, election: &Id, offers: Vec<Offer>) -> Result<(), StoreError>;
+
+    /// Entries that wait, in the order in which they were put in, at most so many.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn offers(&self, election: &Id, most: usize) -> Result<Vec<Offer>, StoreError>;
+
+    /// Notes why entries that wait were refused, if the log stands at `expected`; what the log has is only taken out.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it does not: nothing was noted. [`StoreError::Backend`].
+    async fn refuse(&self, election: &Id, expected: Position, refusals: Vec<(Hash, String)>) -> Result<(), StoreError>;
+
+    /// Those of these entries that were refused, and why.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError>;
+
+    /// Keeps the newest checkpoint that a quorum of witnesses cosigned; one of a smaller size than kept is ignored.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn keep_witnessed(&self, election: &Id, size: u64, checkpoint: String) -> Result<(), StoreError>;
+
+    /// The newest checkpoint that a quorum of witnesses cosigned, with its size.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    async fn witnessed(&self, election: &Id) -> Result<Option<(u64, String)>, StoreError>;
+
+    /// Counts up when another process may have changed something, if the store can tell. It wakes early; nothing rests
+    /// on it.
+    fn news(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 }

@@ -10,11 +10,13 @@ use veritally_crypto::log::merkle::{Frontier, HashReader as _, leaf_hash, stored
 
 use super::{Batch, NewLeaf, Position, Store, StoreError};
 
+pub mod nodes;
+
 /// A log that grows by numbered entries.
 pub struct TestLog {
     pub id: Id,
     frontier: Mutex<Frontier>,
-    epoch: Mutex<u64>,
+    pub epoch: Mutex<u64>,
 }
 
 pub fn entry(i: u64) -> Bytes {
@@ -85,6 +87,7 @@ pub async fn run_all<S: Store>(mut fresh: impl FnMut() -> S) {
     a_fenced_writer_loses(&store, &store).await;
     of_two_writers_with_the_same_head_one_wins(fresh()).await;
     readers_see_whole_batches_only(fresh()).await;
+    nodes::run_all(fresh).await;
 }
 
 pub async fn elections_are_created_once(store: &impl Store) {
@@ -108,7 +111,16 @@ pub async fn an_unknown_election_is_an_error_everywhere(store: &impl Store) {
     unknown(store.checkpoint_covering(&id, 0).await.unwrap_err());
     unknown(store.index_of_entry(&id, &Hash::ZERO).await.unwrap_err());
     unknown(store.indexes_of_codes(&id, Hash::ZERO..=Hash::ZERO).await.unwrap_err());
+    unknown(store.checkpoints(&id, 0..=1).await.unwrap_err());
+    unknown(store.lease(&id, "node", std::time::Duration::from_secs(1)).await.unwrap_err());
+    unknown(store.release(&id, "node").await.unwrap_err());
+    unknown(store.offer(&id, vec![]).await.unwrap_err());
+    unknown(store.offers(&id, 1).await.unwrap_err());
+    unknown(store.refusals(&id, vec![Hash::ZERO]).await.unwrap_err());
+    unknown(store.keep_witnessed(&id, 1, String::new()).await.unwrap_err());
+    unknown(store.witnessed(&id).await.unwrap_err());
     let expected = Position { tree_size: 0, epoch: 0 };
+    unknown(store.refuse(&id, expected, vec![]).await.unwrap_err());
     unknown(store.append(&id, expected, batch(&Frontier::new(), 1).0).await.unwrap_err());
 }
 
@@ -158,6 +170,17 @@ pub async fn checkpoints_cover_the_entries_of_their_batch(store: &impl Store) {
         let expected = size.map(|size: u64| format!("checkpoint {size}"));
         assert_eq!(store.checkpoint_covering(&log.id, index).await.unwrap(), expected, "{index}");
     }
+    let other = TestLog::create(store, "zebra").await;
+    let sizes = async |sizes| {
+        let found = store.checkpoints(&log.id, sizes).await.unwrap();
+        assert!(found.iter().all(|(size, text)| *text == format!("checkpoint {size}")));
+        found.into_iter().map(|(size, _)| size).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(0..=u64::MAX).await, [1, 4, 6]);
+    assert_eq!(sizes(2..=6).await, [4, 6]);
+    assert_eq!(sizes(4..=5).await, [4]);
+    assert!(sizes(7..=9).await.is_empty());
+    assert_eq!(store.checkpoints(&other.id, 0..=9).await.unwrap().len(), 1);
 }
 
 pub async fn codes_are_found_by_range(store: &impl Store) {

@@ -5,6 +5,7 @@
 
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,9 +13,10 @@ use rusqlite::Connection;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
 
-use super::{Batch, Position, Store, StoreError, StoredHead};
+use super::{Batch, Lease, Offer, Position, Store, StoreError, StoredHead};
 
 mod maintenance;
+mod nodes;
 mod queries;
 mod schema;
 mod workers;
@@ -128,6 +130,45 @@ impl Store for SqliteStore {
     async fn indexes_of_codes(&self, election: &Id, codes: RangeInclusive<Hash>) -> Result<Vec<LeafIndex>, StoreError> {
         self.read(election, move |connection, number| queries::indexes_of_codes(connection, number, &codes)).await
     }
+
+    async fn checkpoints(&self, election: &Id, sizes: RangeInclusive<u64>) -> Result<Vec<(u64, String)>, StoreError> {
+        self.read(election, move |connection, number| queries::checkpoints(connection, number, &sizes)).await
+    }
+
+    async fn lease(&self, election: &Id, node: &str, term: Duration) -> Result<Lease, StoreError> {
+        let node = node.to_owned();
+        self.write(election, move |connection, election| nodes::lease(connection, election, &node, term)).await
+    }
+
+    async fn release(&self, election: &Id, node: &str) -> Result<(), StoreError> {
+        let node = node.to_owned();
+        self.write(election, move |connection, election| nodes::release(connection, election, &node)).await
+    }
+
+    async fn offer(&self, election: &Id, offers: Vec<Offer>) -> Result<(), StoreError> {
+        self.write(election, move |connection, election| nodes::offer(connection, election, &offers)).await
+    }
+
+    async fn offers(&self, election: &Id, most: usize) -> Result<Vec<Offer>, StoreError> {
+        self.read(election, move |connection, number| nodes::offers(connection, number, most)).await
+    }
+
+    async fn refuse(&self, election: &Id, expected: Position, refusals: Vec<(Hash, String)>) -> Result<(), StoreError> {
+        self.write(election, move |connection, election| nodes::refuse(connection, election, expected, &refusals)).await
+    }
+
+    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError> {
+        self.read(election, move |connection, number| nodes::refusals(connection, number, &hashes)).await
+    }
+
+    async fn keep_witnessed(&self, election: &Id, size: u64, checkpoint: String) -> Result<(), StoreError> {
+        self.write(election, move |connection, election| nodes::keep_witnessed(connection, election, size, &checkpoint))
+            .await
+    }
+
+    async fn witnessed(&self, election: &Id) -> Result<Option<(u64, String)>, StoreError> {
+        self.read(election, nodes::witnessed).await
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +209,9 @@ mod tests {
         let path = directory.path().join("board.db");
         let (a, b) = (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
         contract::a_fenced_writer_loses(&a, &b).await;
+        let path = directory.path().join("leases.db");
+        let (a, b) = (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
+        contract::nodes::a_lease_is_held_by_one_node_until_it_ends(&a, &b).await;
     }
 
     #[test]

@@ -21,7 +21,7 @@ use veritally_board::election::{Environment, Limits};
 use veritally_board::http::server::{Plain, ServerLimits, serve};
 use veritally_board::http::{Context, Outside, routes};
 use veritally_board::store::sqlite::SqliteStore;
-use veritally_board::store::{Batch, Position, Store, StoreError, StoredHead};
+use veritally_board::store::{Batch, Lease, Offer, Position, Store, StoreError, StoredHead};
 use veritally_board_api::{BoardInfo, Client, ElectionClient, Submitted};
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
@@ -114,6 +114,33 @@ impl Store for FaultyStore {
     }
     async fn indexes_of_codes(&self, election: &Id, codes: RangeInclusive<Hash>) -> Result<Vec<LeafIndex>, StoreError> {
         self.inner.indexes_of_codes(election, codes).await
+    }
+    async fn checkpoints(&self, election: &Id, sizes: RangeInclusive<u64>) -> Result<Vec<(u64, String)>, StoreError> {
+        self.inner.checkpoints(election, sizes).await
+    }
+    async fn lease(&self, election: &Id, node: &str, term: Duration) -> Result<Lease, StoreError> {
+        self.inner.lease(election, node, term).await
+    }
+    async fn release(&self, election: &Id, node: &str) -> Result<(), StoreError> {
+        self.inner.release(election, node).await
+    }
+    async fn offer(&self, election: &Id, offers: Vec<Offer>) -> Result<(), StoreError> {
+        self.inner.offer(election, offers).await
+    }
+    async fn offers(&self, election: &Id, most: usize) -> Result<Vec<Offer>, StoreError> {
+        self.inner.offers(election, most).await
+    }
+    async fn refuse(&self, election: &Id, at: Position, refusals: Vec<(Hash, String)>) -> Result<(), StoreError> {
+        self.inner.refuse(election, at, refusals).await
+    }
+    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError> {
+        self.inner.refusals(election, hashes).await
+    }
+    async fn keep_witnessed(&self, election: &Id, size: u64, checkpoint: String) -> Result<(), StoreError> {
+        self.inner.keep_witnessed(election, size, checkpoint).await
+    }
+    async fn witnessed(&self, election: &Id) -> Result<Option<(u64, String)>, StoreError> {
+        self.inner.witnessed(election).await
     }
 }
 

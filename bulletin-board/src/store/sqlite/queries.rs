@@ -8,13 +8,14 @@ use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
 use veritally_crypto::log::merkle::stored_hash_origin;
 
+use super::nodes;
 use crate::store::{Batch, NewLeaf, Position, StoreError, StoredHead};
 
 /// Bits of a position below the election's number: 10^12 entries.
 pub(super) const INDEX_BITS: u32 = 40;
 
 /// (number << 40) + index.
-fn position(number: i64, index: u64) -> Result<i64, StoreError> {
+pub(super) fn position(number: i64, index: u64) -> Result<i64, StoreError> {
     let index = i64::try_from(index).ok().filter(|&index| index < 1 << INDEX_BITS);
     match (index, number) {
         (Some(index), 0..=0x3f_ffff) => Ok((number << INDEX_BITS) + index),
@@ -22,11 +23,11 @@ fn position(number: i64, index: u64) -> Result<i64, StoreError> {
     }
 }
 
-fn integer(value: u64) -> Result<i64, StoreError> {
+pub(super) fn integer(value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| StoreError::Damaged(format!("{value} is beyond 63 bits")))
 }
 
-fn unsigned(value: i64) -> Result<u64, StoreError> {
+pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("{value} is negative")))
 }
 
@@ -64,7 +65,10 @@ pub(super) fn create(connection: &mut Connection, election: &Id, first: &Batch) 
 pub(super) fn take_epoch(connection: &mut Connection, election: &Id) -> Result<StoredHead, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let number = election_number(&transaction, election)?;
-    transaction.execute("UPDATE elections SET epoch = epoch + 1 WHERE number = ?1", [number])?;
+    transaction.execute(
+        "UPDATE elections SET epoch = epoch + 1, holder = NULL, lease_until_ms = 0 WHERE number = ?1",
+        [number],
+    )?;
     let head = head(&transaction, number)?;
     transaction.commit()?;
     Ok(head)
@@ -80,7 +84,7 @@ pub(super) fn head(connection: &Connection, number: i64) -> Result<StoredHead, S
     Ok(StoredHead { position: stored, checkpoint: note.ok_or_else(missing)? })
 }
 
-fn stored_position(connection: &Connection, number: i64) -> Result<Position, StoreError> {
+pub(super) fn stored_position(connection: &Connection, number: i64) -> Result<Position, StoreError> {
     let (tree_size, epoch) = connection
         .prepare_cached("SELECT tree_size, epoch FROM elections WHERE number = ?1")?
         .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -104,6 +108,7 @@ pub(super) fn append(
         return Err(StoreError::Conflict { expected, found: stored_position(&transaction, number)? });
     }
     insert(&transaction, number, expected.tree_size, batch)?;
+    nodes::take_out(&transaction, number, batch.leaves.iter().map(|leaf| &leaf.hash))?;
     Ok(transaction.commit()?)
 }
 
@@ -173,6 +178,23 @@ pub(super) fn checkpoint_covering(
         .query_row([position(number, index)?, (number + 1) << INDEX_BITS], |row| row.get(0))
         .optional()?;
     Ok(note)
+}
+
+pub(super) fn checkpoints(
+    connection: &Connection,
+    number: i64,
+    sizes: &RangeInclusive<u64>,
+) -> Result<Vec<(u64, String)>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT position, note FROM checkpoints WHERE position BETWEEN ?1 AND ?2 ORDER BY position")?;
+    let largest = (*sizes.end()).min((1 << INDEX_BITS) - 1);
+    let bounds = [position(number, *sizes.start())?, position(number, largest)?];
+    let rows = statement.query_map(bounds, |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (at, note) = row?;
+        Ok((unsigned(at - (number << INDEX_BITS))?, note))
+    })
+    .collect()
 }
 
 pub(super) fn index_of_entry(
