@@ -127,6 +127,14 @@ pub enum Kind {
     VoterList,
     /// An election that was put away (key: election).
     Archived,
+    /// An election whose voters confirm by mail (key: election).
+    ByMail,
+    /// How far a voter's confirmation is (key: election/voter).
+    Confirmation,
+    /// A credential whose ballots are admitted (key: election/credential).
+    Confirmed,
+    /// Somebody's verification report (key: election).
+    Report,
 }
 
 impl Kind {
@@ -137,6 +145,10 @@ impl Kind {
             Self::Trustee => "trustee",
             Self::VoterList => "voter-list",
             Self::Archived => "archived",
+            Self::ByMail => "by-mail",
+            Self::Confirmation => "confirmation",
+            Self::Confirmed => "confirmed",
+            Self::Report => "report",
         }
     }
 }
@@ -188,4 +200,21 @@ pub trait AdminStore: Send + Sync + 'static {
 
     /// Takes a document away and returns it: once, however many ask.
     async fn take(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, AdminStoreError>;
+
+    /// Puts a document in the place of the one that is expected there (`None`: none), at once: false, and nothing done,
+    /// when something else is there.
+    async fn exchange(
+        &self,
+        kind: Kind,
+        key: &str,
+        expected: Option<&[u8]>,
+        bytes: Vec<u8>,
+        time_ms: u64,
+    ) -> Result<bool, AdminStoreError>;
+
+    /// How many documents of a kind have keys that begin so.
+    async fn count(&self, kind: Kind, prefix: &str) -> Result<u64, AdminStoreError>;
+
+    /// Takes all documents of a kind away whose keys begin so.
+    async fn clear(&self, kind: Kind, prefix: &str) -> Result<(), AdminStoreError>;
 }

@@ -19,6 +19,7 @@ use url::Url;
 use crate::http::address::{AddressLimits, loopback};
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
+use crate::mailer::{MailServer, MailSettings};
 
 /// Before the names of settings in the environment.
 const PREFIX: &str = "VERITALLY_BOARD_";
@@ -141,6 +142,7 @@ impl fmt::Display for WitnessAddress {
 from_text!(Time);
 from_text!(Network);
 from_text!(WitnessAddress);
+from_text!(MailServer);
 
 /// How to write the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
@@ -218,6 +220,12 @@ settings! {
     witnesses: Vec<WitnessAddress> = "WITNESSES", value_delimiter = ',';
     /// Shortest time between two checkpoints for one witness [default: 1s].
     witness_interval: Time = "WITNESS_INTERVAL";
+    /// The mail server for voters' one-time codes: smtp://HOST (STARTTLS) or smtps://ACCOUNT@HOST; without it there are none.
+    mail_server: MailServer = "MAIL_SERVER";
+    /// The sender of those mails: "Elections <elections@example.org>".
+    mail_from: String = "MAIL_FROM";
+    /// A file with the mail account's password.
+    mail_password_file: PathBuf = "MAIL_PASSWORD_FILE";
 }
 
 impl Settings {
@@ -266,6 +274,19 @@ impl Settings {
             (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
             (None, None) => Ok(None),
             _ => Err(ConfigError::Together("tls_certificate and tls_key belong together: set both, or neither")),
+        }
+    }
+
+    /// Where mail goes, if it is set.
+    ///
+    /// # Errors
+    /// [`ConfigError::Together`] when only some of it is.
+    pub fn mail(&self) -> Result<Option<MailSettings>, ConfigError> {
+        let password_file = self.mail_password_file.clone();
+        match (self.mail_server.clone(), self.mail_from.clone()) {
+            (Some(server), Some(from)) => Ok(Some(MailSettings { server, from, password_file })),
+            (None, None) if password_file.is_none() => Ok(None),
+            _ => Err(ConfigError::Together("mail_server and mail_from belong together: set both, or neither")),
         }
     }
 
@@ -345,6 +366,8 @@ mod tests {
             header_timeout = "500ms"
             witnesses = ["witness.example/w1=https://witness.example/prefix"]
             witness_interval = "2s"
+            mail_server = "smtps://board@mail.example.org"
+            mail_from = "Elections <elections@example.org>"
         "#;
         let settings = read(text).unwrap();
         assert_eq!(settings.header_timeout, Some(Time(Duration::from_millis(500))));
@@ -365,6 +388,7 @@ mod tests {
             ("trusted_proxies = [\"10.0.0.0/33\"]", "10.0.0.0/8"),
             ("witnesses = [\"https://w.example\"]", "NAME=URL"),
             ("witnesses = [\"w=ftp://w.example\"]", "NAME=URL"),
+            ("mail_server = \"smtp://a:b@mail.example.org\"", "no password here"),
             ("log_format = \"xml\"", "expected `text` or `json`"),
             ("data = 7", "line 1"),
             ("[", "TOML"),
@@ -373,6 +397,7 @@ mod tests {
             assert!(error.contains(expected) && error.contains("configuration file /"), "{text}: {error}");
         }
         assert!(read("tls_key = \"k\"").unwrap().tls().unwrap_err().to_string().contains("belong together"));
+        assert!(read("mail_from = \"a@b.org\"").unwrap().mail().unwrap_err().to_string().contains("belong together"));
         assert!(read("").unwrap().data().unwrap_err().to_string().contains("VERITALLY_BOARD_DATA"));
         assert!(Settings::read(Path::new("/nonexistent")).is_err());
     }

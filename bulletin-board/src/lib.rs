@@ -12,6 +12,7 @@
 //! - [`http`]: routes, and the accept loop that they run in.
 //! - [`web`]: the pages, public ones and the administrator's dashboard; [`admin_store`]: what the dashboard keeps.
 //! - [`witnesses`]: cosignatures of the log by others.
+//! - [`mailer`]: the board's own mail, for voters who confirm by it.
 //! - [`config`], [`serve`]: settings and start; [`metrics`], [`health`]: what operators see.
 //! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
 
@@ -28,6 +29,7 @@ pub mod health;
 pub mod http;
 pub mod log_key;
 pub mod log_reader;
+pub mod mailer;
 pub mod metrics;
 pub mod replay;
 pub mod serve;

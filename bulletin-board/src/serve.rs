@@ -23,6 +23,7 @@ use crate::http::address::{AddressLimits, Forwarders};
 use crate::http::server::{Edge, Plain, ServerLimits, serve};
 use crate::http::tls::{Tls, TlsError, TlsFiles};
 use crate::http::{Context, Outside, private_routes, routes};
+use crate::mailer::{MailSettings, Mailer, MailerError};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
@@ -55,6 +56,8 @@ pub struct Options {
     pub witnesses: Vec<WitnessAddress>,
     /// Shortest time between two checkpoints for witnesses.
     pub witness_interval: Duration,
+    /// Where voters' one-time codes are sent.
+    pub mail: Option<MailSettings>,
     /// Bounds of the elections.
     pub limits: Limits,
     /// Bounds of the server.
@@ -79,6 +82,7 @@ impl Options {
             forwarders: Forwarders::new(networks(settings.trusted_proxies.as_deref().unwrap_or_default())),
             witnesses: settings.witnesses.clone().unwrap_or_default(),
             witness_interval: settings.witness_interval.map_or(witnesses::INTERVAL, |Time(time)| time),
+            mail: settings.mail()?,
             limits: Limits::default(),
             server_limits: settings.server_limits(),
             address_limits: settings.address_limits(),
@@ -107,6 +111,9 @@ pub enum ServeError {
     /// The elections.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// Mail.
+    #[error(transparent)]
+    Mail(#[from] MailerError),
     /// The client for witnesses.
     #[error(transparent)]
     Witnesses(#[from] WitnessError),
@@ -161,7 +168,7 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let witnesses = Witnessing::new(&options.witnesses, options.witness_interval, clock, counted)?;
     let witnesses = Arc::new(witnesses.keeping_in(&options.data));
     let (down, going_down) = watch::channel(false);
-    let dashboard = Arc::new(open_dashboard(&data, &board, &options.data)?);
+    let dashboard = Arc::new(open_dashboard(&data, &board, &options)?);
     let context = Context {
         board: Arc::clone(&board),
         dashboard: Some(Arc::clone(&dashboard)),
@@ -215,10 +222,11 @@ async fn front(
 }
 
 /// The administrator's pages, on a database of their own.
-fn open_dashboard(data: &DataDir, board: &Arc<Board>, folder: &Path) -> Result<Dashboard, ServeError> {
+fn open_dashboard(data: &DataDir, board: &Arc<Board>, options: &Options) -> Result<Dashboard, ServeError> {
+    let mailer = options.mail.as_ref().map(Mailer::new).transpose()?;
     let store = Arc::new(SqliteAdminStore::open(&data.admin_database)?);
     let key = Arc::clone(&data.administrator_key);
-    Ok(Dashboard::new(Arc::clone(board), store, key, Arc::new(SystemClock), folder))
+    Ok(Dashboard::new(Arc::clone(board), store, key, Arc::new(SystemClock), mailer, &options.data))
 }
 
 /// Raises the number of files that may be open as far as the system lets us, and takes no more connections than fit.

@@ -27,10 +27,11 @@ mod history;
 mod outcome;
 mod public;
 mod record_tar;
+mod report;
 mod view;
 pub mod words;
 
-pub use admin::Dashboard;
+pub use admin::{Confirmations, Dashboard};
 use history::Histories;
 use words::{Language, Words};
 
@@ -46,20 +47,21 @@ const LANGUAGE_COOKIE: &str = "lang";
 pub struct Web {
     board: Arc<Board>,
     histories: Arc<Histories>,
+    dashboard: Option<Arc<Dashboard>>,
 }
 
 impl Web {
     /// Pages over a board.
     #[must_use]
-    pub fn new(board: Arc<Board>) -> Self {
-        Self { board, histories: Arc::default() }
+    pub fn new(board: Arc<Board>, dashboard: Option<Arc<Dashboard>>) -> Self {
+        Self { board, histories: Arc::default(), dashboard }
     }
 }
 
 /// All pages and assets; without a dashboard, the public ones.
 #[must_use]
 pub fn routes(board: &Arc<Board>, dashboard: Option<&Arc<Dashboard>>) -> BoxedFilter<(Response,)> {
-    let web = Web::new(Arc::clone(board));
+    let web = Web::new(Arc::clone(board), dashboard.cloned());
     let public = assets::routes().or(public::routes(&web)).unify();
     match dashboard {
         Some(dashboard) => public.or(admin::routes(&web, dashboard)).unify().boxed(),
@@ -92,13 +94,18 @@ impl Asked {
 
     /// This board's address as the reader has it.
     fn origin(&self) -> String {
-        let local = self.host.starts_with("127.0.0.1") || self.host.starts_with("localhost");
-        format!("{}://{}", if local { "http" } else { "https" }, self.host)
+        origin(&self.host)
     }
 
     fn words(&self) -> Words {
         Words(self.language)
     }
+}
+
+/// The address of the board whose `Host` this is: without TLS only on this machine.
+pub(crate) fn origin(host: &str) -> String {
+    let local = host.starts_with("127.0.0.1") || host.starts_with("localhost");
+    format!("{}://{host}", if local { "http" } else { "https" })
 }
 
 /// The value of a cookie.

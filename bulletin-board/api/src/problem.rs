@@ -92,6 +92,8 @@ kinds! {
     AddressLimited = "address-limited", 429, "Too many requests came from your address; try again";
     /// No or a wrong operator's token.
     Unauthorized = "unauthorized", 401, "The operator's token is missing or wrong";
+    /// The voter must confirm by mail first; `detail` says where.
+    ConfirmationNeeded = "confirmation-needed", 403, "This election asks you to confirm by mail before you cast";
     /// Many ballots with invalid proofs came for this credential or from this address.
     InvalidBallots = "invalid-ballots", 429, "Too many ballots with invalid proofs came; try again";
     /// Too many ballots wait to be checked.

@@ -254,7 +254,55 @@ impl AdminStore for SqliteAdminStore {
         })
         .await
     }
+
+    async fn exchange(
+        &self,
+        kind: Kind,
+        key: &str,
+        expected: Option<&[u8]>,
+        bytes: Vec<u8>,
+        time_ms: u64,
+    ) -> Result<bool, AdminStoreError> {
+        let (key, expected) = (key.to_owned(), expected.map(<[u8]>::to_vec));
+        self.run(move |connection| {
+            let changed = match expected {
+                Some(expected) => connection.execute(
+                    "UPDATE document SET bytes = ?3, time_ms = ?4 WHERE kind = ?1 AND key = ?2 AND bytes = ?5",
+                    params![kind.name(), key, bytes, time_ms, expected],
+                )?,
+                None => connection.execute(
+                    "INSERT INTO document (kind, key, bytes, time_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                    params![kind.name(), key, bytes, time_ms],
+                )?,
+            };
+            Ok(changed == 1)
+        })
+        .await
+    }
+
+    async fn count(&self, kind: Kind, prefix: &str) -> Result<u64, AdminStoreError> {
+        let prefix = prefix.to_owned();
+        self.run(move |connection| {
+            let sql = format!("SELECT count(*) FROM document WHERE {BEGINS}");
+            Ok(connection.query_row(&sql, params![kind.name(), prefix, LAST], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    async fn clear(&self, kind: Kind, prefix: &str) -> Result<(), AdminStoreError> {
+        let prefix = prefix.to_owned();
+        self.run(move |connection| {
+            connection.execute(&format!("DELETE FROM document WHERE {BEGINS}"), params![kind.name(), prefix, LAST])?;
+            Ok(())
+        })
+        .await
+    }
 }
+
+/// Documents of kind ?1 whose keys begin with ?2, found by the primary key; ?3 is [`LAST`].
+const BEGINS: &str = "kind = ?1 AND key >= ?2 AND key < ?2 || ?3";
+/// Comes after every other character.
+const LAST: &str = "\u{10FFFF}";
 
 #[cfg(test)]
 mod tests {
@@ -323,6 +371,26 @@ mod tests {
         assert_eq!(times(store.activity(u64::MAX, None, 2).await.unwrap()), [2, 1]);
         assert_eq!(times(store.activity(2, None, 9).await.unwrap()), [0]);
         assert_eq!(times(store.activity(u64::MAX, Some("a"), 9).await.unwrap()), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_document_is_exchanged_only_for_the_expected_one_and_found_by_its_beginning() {
+        let (_directory, store) = open();
+        let exchange = async |key: &str, old: Option<&[u8]>, new: &str| {
+            store.exchange(Kind::Confirmation, key, old, new.into(), 1).await.unwrap()
+        };
+        assert!(!exchange("a/1", Some(b"x"), "y").await);
+        assert!(exchange("a/1", None, "x").await);
+        assert!(!exchange("a/1", None, "z").await);
+        assert!(!exchange("a/1", Some(b"y"), "z").await);
+        assert!(exchange("a/1", Some(b"x"), "y").await);
+        assert_eq!(store.find(Kind::Confirmation, "a/1").await.unwrap().unwrap(), b"y");
+        assert!(exchange("a/\u{10FFFE}", None, "x").await && exchange("ab/1", None, "x").await);
+        assert!(exchange("A/1", None, "x").await);
+        assert_eq!(store.count(Kind::Confirmation, "a/").await.unwrap(), 2);
+        assert_eq!(store.count(Kind::Draft, "a/").await.unwrap(), 0);
+        store.clear(Kind::Confirmation, "a/").await.unwrap();
+        assert_eq!(store.count(Kind::Confirmation, "").await.unwrap(), 2);
     }
 
     #[tokio::test]

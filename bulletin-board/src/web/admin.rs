@@ -6,7 +6,8 @@
 //! held by the board; nothing here goes around `Election::submit`.
 //!
 //! - `signing_in`: sessions, passwords, second factors, accounts. `guard`: how often somebody may try.
-//! - `elections`, `acts`: what there is, and what may be done to it. `drafts`: elections in preparation. `voters`: lists.
+//! - `elections`, `acts`: what there is, and what may be done to it. `drafts`: elections in preparation; `invitations`:
+//!   their trustees. `voters`: lists. `confirmations`, `confirming`: voters who confirm by mail.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -30,20 +31,29 @@ use crate::admin_store::{Account, Activity, AdminStore, AdminStoreError, Role, S
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::http::address::ClientAddress;
+use crate::mailer::Mailer;
 
 mod acts;
+mod confirmations;
+mod confirming;
 mod drafts;
 mod elections;
 mod form;
 mod guard;
+mod invitations;
 mod manifest;
 mod password;
+mod reports;
 mod signing_in;
 mod voters;
 
+pub use confirmations::Confirmations;
 use form::Form;
 use guard::Guard;
+pub(super) use reports::{Report, Status as ReportStatus, Verdict as ReportVerdict};
 
+/// Failures to sign in, of an account or address, after which it waits.
+const MOST_FAILURES: usize = 8;
 /// Holds the session's token. The prefix makes browsers insist on `Secure`, `Path=/` and no `Domain`.
 const SESSION_COOKIE: &str = "__Host-session";
 /// A session that is not used for this time ends, in milliseconds.
@@ -63,22 +73,43 @@ pub struct Dashboard {
     hashing: Semaphore,
     /// A draft is read, changed and kept by one at a time.
     drafting: tokio::sync::Mutex<()>,
+    /// A voter list is searched by one at a time: it may be long.
+    searching: Semaphore,
+    confirmations: Confirmations,
     /// The board's folder, for how much it holds.
     folder: PathBuf,
 }
 
 impl Dashboard {
-    /// On a store; `key` is the board's own administrator's key.
+    /// On a store; `key` is the board's own administrator's key, `mailer` sends voters' one-time codes.
     #[must_use]
     pub fn new(
         board: Arc<Board>,
         store: Arc<dyn AdminStore>,
         key: Arc<SigningSecret>,
         clock: Arc<dyn Clock>,
+        mailer: Option<Mailer>,
         folder: &Path,
     ) -> Self {
-        let (guard, hashing, drafting) = (Guard::default(), Semaphore::new(2), tokio::sync::Mutex::default());
-        Self { board, store, key, clock, guard, hashing, drafting, folder: folder.to_owned() }
+        let confirmations = Confirmations::new(Arc::clone(&store), Arc::clone(&clock), mailer);
+        Self {
+            board,
+            store,
+            key,
+            clock,
+            guard: Guard::new(MOST_FAILURES),
+            hashing: Semaphore::new(2),
+            drafting: tokio::sync::Mutex::default(),
+            searching: Semaphore::new(1),
+            confirmations,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Which ballots wait for their voters' confirmation.
+    #[must_use]
+    pub fn confirmations(&self) -> &Confirmations {
+        &self.confirmations
     }
 
     /// The token with which the first owner makes an account; `None` when there is one already.
@@ -225,10 +256,11 @@ struct RefusedPage {
     text: String,
 }
 
-/// All of the dashboard: `/admin/…`, and `/invitation/…` for trustees.
+/// All of the dashboard: `/admin/…`, `/invitation/…` for trustees, `/confirm/…` for voters.
 pub(super) fn routes(web: &Web, dashboard: &Arc<Dashboard>) -> BoxedFilter<(Response,)> {
     let (web, dashboard) = (web.clone(), Arc::clone(dashboard));
     let place = warp::path("admin").map(|| "admin").or(warp::path("invitation").map(|| "invitation")).unify();
+    let place = place.or(warp::path("confirm").map(|| "confirm")).unify();
     place
         .and(warp::path::tail())
         .and(warp::method())
@@ -310,15 +342,17 @@ async fn show(visit: &Visit<'_>, path: &[&str]) -> Answer {
     match path {
         ["admin", "sign-in"] => signing_in::sign_in_page(visit, None),
         ["admin", "join"] => signing_in::join_page(visit),
-        ["invitation", token] => drafts::invitation_page(visit, token).await,
+        ["invitation", token] => invitations::page(visit, token).await,
+        ["confirm", id, credential] => confirming::page(visit, id, credential).await,
         ["admin"] => elections::home(visit).await,
         ["admin", "accounts"] => signing_in::accounts_page(visit, None).await,
         ["admin", "activity"] => elections::activity(visit).await,
         ["admin", "activity.csv"] => elections::activity_csv(visit).await,
         ["admin", "e", id] => elections::election(visit, id).await,
         ["admin", "e", id, "voters.csv"] => voters::download_list(visit, id).await,
+        ["admin", "e", id, "voted.csv"] => voters::voted(visit, id).await,
         // An upload that was refused is shown under its own address; loaded again, that is the election's page.
-        ["admin", "e", id, "voters" | "roll"] => elections::election(visit, id).await,
+        ["admin", "e", id, "voters" | "roll" | "reissue" | "report"] => elections::election(visit, id).await,
         ["admin", "e", id, action] => acts::ask(visit, id, action),
         ["admin", "d", draft, step] => drafts::page(visit, draft, step).await,
         _ => Err(visit.account().err().unwrap_or(Refusal::NotFound)),
@@ -329,7 +363,8 @@ async fn act(visit: &Visit<'_>, path: &[&str], form: &Form) -> Answer {
     match path {
         ["admin", "sign-in"] => signing_in::sign_in(visit, form).await,
         ["admin", "join"] => signing_in::join(visit, form).await,
-        ["invitation", token] => drafts::answer_invitation(visit, token, form).await,
+        ["invitation", token] => invitations::answer(visit, token, form).await,
+        ["confirm", id, credential] => confirming::answer(visit, id, credential, form).await,
         ["admin", "sign-out"] => signing_in::sign_out(visit).await,
         ["admin", "accounts"] => signing_in::change_accounts(visit, form).await,
         ["admin", "new"] => drafts::begin(visit, form).await,

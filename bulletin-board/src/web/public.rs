@@ -19,7 +19,7 @@ use super::chart::Line;
 use super::outcome::{self, ContestOutcome};
 use super::view::{self, ContestView, EntryView, Head, STEPS, SumView, Time, TrusteeView};
 use super::words::Words;
-use super::{Asked, Page, Web, asked, download, html, record_tar};
+use super::{Asked, Page, Web, asked, download, html, record_tar, report};
 use crate::election::Election;
 use crate::log_reader::{self, Code};
 
@@ -84,14 +84,25 @@ struct NotFoundPage {
     w: Words,
 }
 
-fn not_found(web: &Web, asked: &Asked) -> Response {
+pub(super) fn not_found(web: &Web, asked: &Asked) -> Response {
     let w = asked.words();
     html(StatusCode::NOT_FOUND, asked, &NotFoundPage { p: Page::new(w.t("not_here"), asked, web), w })
 }
 
 /// Pages of one election; a path that none has goes on to the next routes.
 async fn election(web: Web, id: Id, tail: Tail, asked: Asked) -> Result<Response, Rejection> {
-    const KNOWN: [&str; 8] = ["", "ballots", "trustees", "result", "verify", "record.tar", "result.csv", "result.json"];
+    const KNOWN: [&str; 10] = [
+        "",
+        "ballots",
+        "trustees",
+        "result",
+        "verify",
+        "report",
+        "record.tar",
+        "result.csv",
+        "result.json",
+        "report.json",
+    ];
     if !KNOWN.contains(&tail.as_str()) {
         return Err(warp::reject::not_found());
     }
@@ -99,8 +110,10 @@ async fn election(web: Web, id: Id, tail: Tail, asked: Asked) -> Result<Response
     let answered: Result<Response, Infallible> = Ok(match tail.as_str() {
         "ballots" => ballots(&web, &election, &asked).await,
         "trustees" => trustees(&web, &election, &asked),
-        "result" => result(&web, &election, &asked),
-        "verify" => verify(&web, &election, &asked),
+        "result" => result(&web, &election, &asked).await,
+        "verify" => verify(&web, &election, &asked).await,
+        "report" => report::respond(&web, &election, &asked, false).await,
+        "report.json" => report::respond(&web, &election, &asked, true).await,
         "record.tar" => record_tar::respond(election),
         "result.csv" => result_csv(&web, &election, &asked),
         "result.json" => result_json(&web, &election, &asked).await,
@@ -109,7 +122,7 @@ async fn election(web: Web, id: Id, tail: Tail, asked: Asked) -> Result<Response
     answered.map_err(|never| match never {})
 }
 
-fn page(web: &Web, election: &Election, asked: &Asked, tab: &'static str) -> (Page, Words, Head) {
+pub(super) fn page(web: &Web, election: &Election, asked: &Asked, tab: &'static str) -> (Page, Words, Head) {
     let w = asked.words();
     let head = Head::new(election, w, tab, &asked.host);
     let title = if tab == "overview" { head.name.clone() } else { format!("{} – {}", w.t(tab), head.name) };
@@ -147,6 +160,8 @@ struct OverviewPage {
     registrar: (String, String),
     trustees: Vec<String>,
     entries: Vec<EntryView>,
+    /// Voters confirm by mail.
+    by_mail: bool,
 }
 
 impl OverviewPage {
@@ -171,7 +186,12 @@ async fn overview(web: &Web, election: &Election, asked: &Asked) -> Response {
             (Line::new(&points, from, to), table, view::latest(history, manifest, w, 8))
         })
         .await;
+    let by_mail = match &web.dashboard {
+        Some(dashboard) => dashboard.confirmations().required(election).await.unwrap_or_default(),
+        None => false,
+    };
     let page = OverviewPage {
+        by_mail,
         counts: snapshot.counts,
         tree_size: snapshot.head.tree_size,
         root: snapshot.head.root.to_string(),
@@ -378,14 +398,16 @@ struct ResultPage {
     outcomes: Vec<ContestOutcome>,
     counts: veritally_crypto::record::Counts,
     weighted: bool,
+    report: bool,
 }
 
-fn result(web: &Web, election: &Election, asked: &Asked) -> Response {
+async fn result(web: &Web, election: &Election, asked: &Asked) -> Response {
     let (p, w, e) = page(web, election, asked, "result");
     let outcomes = election.with_state(|state| outcome::outcomes(state, w)).unwrap_or_default();
     let weighted = outcomes.iter().any(|outcome| outcome.weight != outcome.ballots);
     let counts = election.snapshot().counts;
-    html(StatusCode::OK, asked, &ResultPage { p, w, e, outcomes, counts, weighted })
+    let report = report::exists(web, election).await;
+    html(StatusCode::OK, asked, &ResultPage { p, w, e, outcomes, counts, weighted, report })
 }
 
 #[derive(Template)]
@@ -394,20 +416,19 @@ struct VerifyPage {
     p: Page,
     w: Words,
     e: Head,
-    host: String,
-    scheme: &'static str,
+    origin: String,
     decrypted: bool,
     published: bool,
+    report: bool,
 }
 
-fn verify(web: &Web, election: &Election, asked: &Asked) -> Response {
+async fn verify(web: &Web, election: &Election, asked: &Asked) -> Response {
     let (p, w, e) = page(web, election, asked, "verify");
-    let local = asked.host.starts_with("127.0.0.1") || asked.host.starts_with("localhost");
     let page = VerifyPage {
-        host: asked.host.clone(),
-        scheme: if local { "http" } else { "https" },
+        origin: asked.origin(),
         decrypted: matches!(e.phase, Phase::Decrypted | Phase::Published),
         published: e.phase == Phase::Published,
+        report: report::exists(web, election).await,
         p,
         w,
         e,

@@ -5,15 +5,15 @@ use askama::Template;
 use bytes::Bytes;
 use veritally_crypto::canonical;
 use veritally_crypto::leaves::{
-    Abandonment, AbandonmentTag, Closing, ClosingTag, ElectionResult, Extension, ExtensionTag, Opening, OpeningTag,
-    ResultTag,
+    Abandonment, AbandonmentTag, Closing, ClosingTag, ElectionResult, Extension, ExtensionTag, Leaf, Opening,
+    OpeningTag, ResultTag,
 };
 use veritally_crypto::manifest::{Manifest, text};
 use veritally_crypto::record::Phase;
 use veritally_crypto::signature::{self, SignedEntry};
 
 use super::elections::{election_with, find};
-use super::{Answer, Dashboard, Form, Frame, Page, Refusal, Visit, Words, redirect, voters};
+use super::{Answer, Dashboard, Form, Frame, Page, Refusal, Visit, Words, redirect, reports, voters};
 use crate::admin::config::parse_time;
 use crate::admin_store::{Kind, Role};
 use crate::election::{Election, Kind as Submitted};
@@ -47,7 +47,8 @@ struct AskPage {
     dangerous: bool,
 }
 
-const ACTIONS: [&str; 7] = ["open", "extend", "close", "publish", "abandon", "archive", "delete-voters"];
+const ACTIONS: [&str; 8] =
+    ["open", "extend", "close", "publish", "abandon", "archive", "delete-voters", "confirm-by-mail"];
 
 /// What an act will do, and a button.
 pub(super) fn ask(visit: &Visit<'_>, id: &str, action: &str) -> Answer {
@@ -80,8 +81,11 @@ pub(super) fn ask(visit: &Visit<'_>, id: &str, action: &str) -> Answer {
 pub(super) async fn act(visit: &Visit<'_>, id: &str, action: &str, form: &Form) -> Answer {
     visit.need(Role::Manager)?;
     let election = find(visit, id)?;
-    if action == "roll" {
-        return post_roll(visit, id, &election, form).await;
+    match action {
+        "roll" => return post(visit, id, &election, form, "roll").await,
+        "reissue" => return post(visit, id, &election, form, "reissue").await,
+        "report" => return reports::upload(visit, id, &election, form).await,
+        _ => {}
     }
     if !ACTIONS.contains(&action) {
         return Err(Refusal::NotFound);
@@ -94,10 +98,25 @@ pub(super) async fn act(visit: &Visit<'_>, id: &str, action: &str, form: &Form) 
             visit.dashboard.store.put(Kind::Archived, id, vec![], visit.dashboard.now_ms()).await?;
             visit.note("archive", id, "").await?;
         }
-        "delete-voters" => voters::delete(visit, id).await?,
+        "delete-voters" => voters::delete(visit, &election, id).await?,
+        "confirm-by-mail" => confirm_by_mail(visit, &election, id).await?,
         _ => log(visit, &election, id, action, form).await?,
     }
     Ok(redirect(&format!("/admin/e/{id}?done={action}")))
+}
+
+/// From now on voters confirm by mail before their first ballot is taken.
+async fn confirm_by_mail(visit: &Visit<'_>, election: &Election, id: &str) -> Result<(), Refusal> {
+    let confirmations = &visit.dashboard.confirmations;
+    if !confirmations.possible() {
+        return Err(Refusal::Wrong("no_mail_server"));
+    }
+    let list = voters::view(visit, id).await?.ok_or(Refusal::Wrong("no_list_for_mail"))?;
+    if list.without_mail > 0 {
+        return Err(Refusal::Wrong("list_without_mail"));
+    }
+    visit.note("confirm-by-mail", id, "").await?;
+    if confirmations.require(election).await? { Ok(()) } else { Err(Refusal::Wrong("too_late_for_mail")) }
 }
 
 /// Makes and signs the entry of an act, and logs it.
@@ -166,22 +185,24 @@ async fn submit(election: &Election, entry: Bytes) -> Result<(), Refusal> {
     answer.map(|_| ()).map_err(|problem| Refusal::Because(problem.to_string()))
 }
 
-/// The registrar's roll, one entry a line, in order; what is there already is left.
-async fn post_roll(visit: &Visit<'_>, id: &str, election: &Election, form: &Form) -> Answer {
-    let file = form.file("roll").ok_or(Refusal::Wrong("no_file"))?;
+/// Entries that the registrar signed, one a line, in order: the roll, or re-issues. What is there already is left.
+async fn post(visit: &Visit<'_>, id: &str, election: &Election, form: &Form, what: &'static str) -> Answer {
+    let file = form.file(what).ok_or(Refusal::Wrong("no_file"))?;
     let lines: Vec<Bytes> = file.split(|&b| b == b'\n').filter(|l| !l.is_empty()).map(|l| file.slice_ref(l)).collect();
-    visit.note("roll", id, format!("{} entries", lines.len())).await?;
+    visit.note(what, id, format!("{} entries", lines.len())).await?;
     for (number, line) in (1..).zip(lines) {
-        // Only a roll is posted here; everything else has a page that asks.
-        let leaf = veritally_crypto::leaves::Leaf::parse(&line);
-        let is_roll =
-            matches!(leaf, Ok(veritally_crypto::leaves::Leaf::RollPart(_) | veritally_crypto::leaves::Leaf::Roll(_)));
-        if !is_roll {
-            return election_with(visit, id, vec![format!("{number}: {}", visit.w.t("not_a_roll"))]).await;
+        // Only these are posted here; everything else has a page that asks.
+        let expected = match Leaf::parse(&line) {
+            Ok(Leaf::RollPart(_) | Leaf::Roll(_)) => what == "roll",
+            Ok(Leaf::Reissue(_)) => what == "reissue",
+            _ => false,
+        };
+        if !expected {
+            return election_with(visit, id, vec![format!("{number}: {}", visit.w.t(&format!("not_a_{what}")))]).await;
         }
         if let Err(Refusal::Because(text)) = submit(election, line).await {
             return election_with(visit, id, vec![format!("{number}: {text}")]).await;
         }
     }
-    Ok(redirect(&format!("/admin/e/{id}?done=roll")))
+    Ok(redirect(&format!("/admin/e/{id}?done={what}")))
 }

@@ -10,13 +10,11 @@ use veritally_crypto::manifest::{NamedKey, Texts, TrusteeKeys, text};
 use veritally_crypto::text::{crockford, grouped};
 
 use super::manifest::{self, Problems};
-use super::{Answer, Form, Frame, Page, Refusal, Visit, Words, elections, redirect, token};
+use super::{Answer, Form, Frame, Page, Refusal, Visit, Words, elections, invitations, redirect, token};
 use crate::admin_store::{Kind, Role};
 use crate::web::outcome::describe_rule;
 use crate::web::words::Language;
 
-/// Most trustees that are invited to one election.
-const MAX_TRUSTEES: usize = 50;
 /// Most contests.
 const MAX_CONTESTS: usize = 50;
 
@@ -72,7 +70,7 @@ pub(super) struct TrusteeDraft {
 
 impl TrusteeDraft {
     /// What trustee and administrator read to each other: 100 bits of the public file's hash.
-    fn fingerprint(&self) -> Option<String> {
+    pub(super) fn fingerprint(&self) -> Option<String> {
         let bytes = canonical::to_bytes(self.keys.as_ref()?).ok()?;
         Some(grouped(&crockford(&Hash::of(&bytes).0, 20)))
     }
@@ -133,12 +131,12 @@ impl Default for Draft {
 
 const STEPS: [&str; 5] = ["basics", "contests", "voters", "trustees", "review"];
 
-async fn find(visit: &Visit<'_>, key: &str) -> Result<Draft, Refusal> {
+pub(super) async fn find(visit: &Visit<'_>, key: &str) -> Result<Draft, Refusal> {
     let bytes = visit.dashboard.store.find(Kind::Draft, key).await?.ok_or(Refusal::NotFound)?;
     serde_json::from_slice(&bytes).map_err(|_| Refusal::Internal)
 }
 
-async fn keep(visit: &Visit<'_>, key: &str, draft: &Draft) -> Result<(), Refusal> {
+pub(super) async fn keep(visit: &Visit<'_>, key: &str, draft: &Draft) -> Result<(), Refusal> {
     let bytes = serde_json::to_vec(draft).map_err(|_| Refusal::Internal)?;
     Ok(visit.dashboard.store.put(Kind::Draft, key, bytes, visit.dashboard.now_ms()).await?)
 }
@@ -314,7 +312,7 @@ pub(super) async fn save(visit: &Visit<'_>, key: &str, step: &str, form: &Form) 
                 return page_with(visit, key, step, Some(visit.w.t(key_of).to_owned())).await;
             }
         }
-        "trustees" => trustees(visit, key, &mut draft, form, &button).await?,
+        "trustees" => invitations::change(visit, key, &mut draft, form, &button).await?,
         "review" if button == "create" => return create(visit, key, &draft, form).await,
         _ => return Err(Refusal::NotFound),
     }
@@ -324,7 +322,7 @@ pub(super) async fn save(visit: &Visit<'_>, key: &str, step: &str, form: &Form) 
     Ok(redirect(&format!("/admin/d/{key}/{to}")))
 }
 
-fn number(form: &Form, name: &str, otherwise: u64) -> u64 {
+pub(super) fn number(form: &Form, name: &str, otherwise: u64) -> u64 {
     form.text(name).parse().unwrap_or(otherwise)
 }
 
@@ -396,32 +394,6 @@ fn voters(draft: &mut Draft, form: &Form) -> Result<(), &'static str> {
     Ok(())
 }
 
-#[derive(Serialize, Deserialize)]
-struct Invited {
-    draft: String,
-}
-
-async fn trustees(visit: &Visit<'_>, key: &str, draft: &mut Draft, form: &Form, button: &str) -> Result<(), Refusal> {
-    draft.quorum = number(form, "quorum", draft.quorum);
-    draft.agreement_quorum = number(form, "agreement_quorum", draft.agreement_quorum);
-    let store = &visit.dashboard.store;
-    let name = form.text("trustee");
-    if button == "invite" && !name.is_empty() && draft.trustees.len() < MAX_TRUSTEES {
-        let token = token()?;
-        let invited = serde_json::to_vec(&Invited { draft: key.to_owned() }).map_err(|_| Refusal::Internal)?;
-        store.put(Kind::Trustee, &Hash::of(token.as_bytes()).to_string(), invited, visit.dashboard.now_ms()).await?;
-        draft.trustees.push(TrusteeDraft { name: name.chars().take(200).collect(), token, keys: None });
-        visit.note("trustee-invited", key, name).await?;
-    }
-    let removed = button.strip_prefix("remove-").and_then(|n| n.parse::<usize>().ok());
-    if let Some(i) = removed.filter(|&i| i < draft.trustees.len()) {
-        let gone = draft.trustees.remove(i);
-        store.take(Kind::Trustee, &Hash::of(gone.token.as_bytes()).to_string()).await?;
-        visit.note("trustee-removed", key, gone.name).await?;
-    }
-    Ok(())
-}
-
 async fn create(visit: &Visit<'_>, key: &str, draft: &Draft, form: &Form) -> Answer {
     if !form.ticked("sure") {
         return Err(Refusal::Wrong("not_sure"));
@@ -438,75 +410,4 @@ async fn create(visit: &Visit<'_>, key: &str, draft: &Draft, form: &Form) -> Ans
         visit.dashboard.store.take(Kind::Trustee, &Hash::of(trustee.token.as_bytes()).to_string()).await?;
     }
     Ok(redirect(&format!("/admin/e/{id}?done=created")))
-}
-
-#[derive(Template)]
-#[template(path = "admin/invitation.html")]
-struct InvitationPage {
-    p: Page,
-    w: Words,
-    token: String,
-    name: String,
-    trustee: String,
-    fingerprint: Option<String>,
-    problem: Option<&'static str>,
-}
-
-/// The draft that a trustee's token belongs to, and which trustee.
-async fn invited(visit: &Visit<'_>, token: &str) -> Result<(String, Draft, usize), Refusal> {
-    let now_ms = visit.dashboard.now_ms();
-    let by_address = format!("invitation {}", visit.address);
-    if let Some(seconds) = visit.dashboard.guard.wait_s(&by_address, now_ms) {
-        return Err(Refusal::TooOften(seconds));
-    }
-    let bytes = visit.dashboard.store.find(Kind::Trustee, &Hash::of(token.as_bytes()).to_string()).await?;
-    let Some(invited) = bytes.and_then(|bytes| serde_json::from_slice::<Invited>(&bytes).ok()) else {
-        visit.dashboard.guard.failed(&by_address, now_ms);
-        return Err(Refusal::NotFound);
-    };
-    let draft = find(visit, &invited.draft).await?;
-    let at = draft.trustees.iter().position(|trustee| trustee.token == token).ok_or(Refusal::NotFound)?;
-    Ok((invited.draft, draft, at))
-}
-
-pub(super) async fn invitation_page(visit: &Visit<'_>, token: &str) -> Answer {
-    invitation_with(visit, token, None).await
-}
-
-async fn invitation_with(visit: &Visit<'_>, token: &str, problem: Option<&'static str>) -> Answer {
-    let (_, draft, at) = invited(visit, token).await?;
-    let trustee = draft.trustees.get(at).ok_or(Refusal::NotFound)?;
-    let page = InvitationPage {
-        p: Page::new(visit.w.t("invitation"), visit.asked, visit.web),
-        w: visit.w,
-        token: token.to_owned(),
-        name: text(&draft.name, visit.w.0.tag()).to_owned(),
-        trustee: trustee.name.clone(),
-        fingerprint: trustee.fingerprint(),
-        problem,
-    };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(visit.page_with(status, &page))
-}
-
-/// Takes a trustee's public file.
-pub(super) async fn answer_invitation(visit: &Visit<'_>, token: &str, form: &Form) -> Answer {
-    let _one_at_a_time = visit.dashboard.drafting.lock().await;
-    let (key, mut draft, at) = invited(visit, token).await?;
-    let keys = form.file("keys").and_then(|file| serde_json::from_slice::<TrusteeKeys>(file).ok());
-    let Some(keys) = keys else { return invitation_with(visit, token, Some("bad_trustee_file")).await };
-    let other = draft
-        .trustees
-        .iter()
-        .enumerate()
-        .any(|(i, trustee)| i != at && trustee.keys.as_ref().is_some_and(|k| k.identity_key == keys.identity_key));
-    if other {
-        return invitation_with(visit, token, Some("trustee_twice")).await;
-    }
-    let trustee = draft.trustees.get_mut(at).ok_or(Refusal::NotFound)?;
-    trustee.keys = Some(keys);
-    let fingerprint = trustee.fingerprint().unwrap_or_default();
-    visit.note_as(trustee.name.clone(), "trustee-keys", &key, fingerprint).await?;
-    keep(visit, &key, &draft).await?;
-    invitation_with(visit, token, None).await
 }

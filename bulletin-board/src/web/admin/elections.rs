@@ -118,11 +118,20 @@ struct ElectionPage {
     problems: Vec<String>,
     archived: bool,
     activity: Vec<ActivityView>,
+    /// Whether the board can send mail.
+    mail_possible: bool,
+    /// Voters who have confirmed, where they must.
+    confirmed: Option<u64>,
 }
 
 impl ElectionPage {
     fn phase_key(&self) -> String {
         format!("phase_{}", self.phase)
+    }
+
+    /// Codes can still be re-issued.
+    fn may_vote_later(&self) -> bool {
+        self.phase <= Phase::Open
     }
 
     fn latency(&self) -> String {
@@ -183,6 +192,11 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
     let archived = visit.dashboard.store.find(Kind::Archived, id).await?.is_some();
     let activity =
         visit.dashboard.store.activity(u64::MAX, Some(id), 12).await?.into_iter().map(activity_view).collect();
+    let confirmations = &visit.dashboard.confirmations;
+    let confirmed = match confirmations.required(&election).await? {
+        true => Some(confirmations.count(&election).await?),
+        false => None,
+    };
     let storage = visit.dashboard.storage_bytes().map_or_else(
         || "–".to_owned(),
         |bytes| format!("{},{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000).replace(',', "."),
@@ -219,6 +233,8 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
             archived,
             activity,
             problems: problems.clone(),
+            mail_possible: confirmations.possible(),
+            confirmed,
         }
     });
     let status = if problems.is_empty() { http::StatusCode::OK } else { http::StatusCode::UNPROCESSABLE_ENTITY };

@@ -2,11 +2,13 @@
 //! that the registrar makes of them names nobody.
 
 use serde::{Deserialize, Serialize};
-use veritally_board_api::voters::VoterListReader;
+use veritally_board_api::voters::{Voter, VoterListReader};
+use veritally_crypto::record::Phase;
 
 use super::elections::{election_with, find};
 use super::{Answer, Form, Refusal, Visit, redirect};
 use crate::admin_store::{Kind, Role};
+use crate::election::Election;
 use crate::web::download;
 use crate::web::view::Time;
 
@@ -42,7 +44,7 @@ pub(super) async fn view(visit: &Visit<'_>, id: &str) -> Result<Option<ListView>
     let election = find(visit, id)?;
     let voters = VoterListReader::new(election.manifest()).read(list.csv.as_bytes()).unwrap_or_default();
     let allowed = visit.need(Role::Manager).is_ok();
-    let line = |v: &veritally_board_api::voters::Voter| {
+    let line = |v: &Voter| {
         [v.id.clone(), v.name.clone(), v.email.clone(), v.style.to_string(), v.group.to_string(), v.weight.to_string()]
     };
     Ok(Some(ListView {
@@ -58,6 +60,24 @@ pub(super) async fn view(visit: &Visit<'_>, id: &str) -> Result<Option<ListView>
 async fn stored(visit: &Visit<'_>, id: &str) -> Result<Option<StoredList>, Refusal> {
     let bytes = visit.dashboard.store.find(Kind::VoterList, id).await?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// The voter with this id, or with this address if nobody else has it.
+pub(super) async fn look_up(visit: &Visit<'_>, id: &str, who: &str) -> Result<Option<Voter>, Refusal> {
+    let election = find(visit, id)?;
+    let _place = visit.dashboard.searching.acquire().await.map_err(|_| Refusal::Internal)?;
+    let Some(list) = stored(visit, id).await? else { return Ok(None) };
+    let who = who.to_owned();
+    let search = move || {
+        let voters = VoterListReader::new(election.manifest()).read(list.csv.as_bytes()).unwrap_or_default();
+        let by_address = |voter: &&Voter| voter.email.eq_ignore_ascii_case(&who);
+        let found = voters.iter().find(|voter| voter.id == who).or_else(|| {
+            let mut all = voters.iter().filter(by_address);
+            all.next().filter(|_| all.next().is_none())
+        });
+        found.filter(|voter| !voter.email.is_empty()).cloned()
+    };
+    tokio::task::spawn_blocking(search).await.map_err(|_| Refusal::Internal)
 }
 
 /// Reads a list and keeps it if nothing is wrong with it; else shows every problem with its line.
@@ -95,7 +115,26 @@ pub(super) async fn download_list(visit: &Visit<'_>, id: &str) -> Answer {
     Ok(download("text/csv; charset=utf-8", &format!("{id}-voters.csv"), list.csv))
 }
 
-pub(super) async fn delete(visit: &Visit<'_>, id: &str) -> Result<(), Refusal> {
+/// The public ids of those who have voted, for the registrar, who alone knows whose they are. All of it is in the log.
+pub(super) async fn voted(visit: &Visit<'_>, id: &str) -> Answer {
+    visit.need(Role::Manager)?;
+    let election = find(visit, id)?;
+    let csv = election.with_state(|state| {
+        let voted = state.voters().filter(|voter| voter.counter > 0).map(|voter| voter.credential.public_id() + "\n");
+        format!("public_id\n{}", voted.collect::<String>())
+    });
+    visit.note("voted-downloaded", id, "").await?;
+    Ok(download("text/csv; charset=utf-8", &format!("{id}-voted.csv"), csv))
+}
+
+/// Deletes the list and, with it, who confirmed which credential.
+pub(super) async fn delete(visit: &Visit<'_>, election: &Election, id: &str) -> Result<(), Refusal> {
+    // While people vote it is needed: without it nobody could confirm, and who has confirmed could not vote.
+    let confirmations = &visit.dashboard.confirmations;
+    if confirmations.required(election).await? && election.snapshot().phase <= Phase::Open {
+        return Err(Refusal::Wrong("list_needed"));
+    }
     visit.dashboard.store.take(Kind::VoterList, id).await?.ok_or(Refusal::NotFound)?;
+    confirmations.forget(election).await?;
     visit.note("delete-voters", id, "").await
 }
