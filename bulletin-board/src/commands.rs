@@ -26,7 +26,7 @@ const CLOCK_WARNING_MS: u64 = 30_000;
 
 pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Serve(args) => serve(args).await,
+        Command::Serve(args) => serve(*args).await,
         Command::Export(args) => export(args).await,
         Command::Keygen(args) => keygen(&args),
         Command::Create(args) => create(args).await,

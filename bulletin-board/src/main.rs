@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the board.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Write an election's whole record as a folder of static files.
     Export(Export),
     /// Make an administrator's signing key.
