@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use veritally_board_api::answers::{BoardInfo, ElectionSummary};
 use veritally_board_api::{Problem, ProblemKind};
 use veritally_crypto::hash::Hash;
@@ -16,6 +18,9 @@ use veritally_crypto::manifest::CheckedManifest;
 
 use crate::election::{Election, Environment};
 use crate::store::{Batch, NewLeaf, StoreError};
+
+/// How often a node asks the store for elections that others created.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An election of this board.
 enum Hosted {
@@ -57,6 +62,45 @@ impl Board {
         }
         let creating = tokio::sync::Mutex::default();
         Ok(Self { environment, name: name.to_owned(), elections: RwLock::new(elections), creating })
+    }
+
+    /// Where other nodes share the store: serves what they created, too, once. An election that can't be read now is tried
+    /// again the next time.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the store can't say which elections there are.
+    pub async fn look_for_new(&self) -> Result<(), StoreError> {
+        for id in self.environment.store.elections().await? {
+            let _one_at_a_time = self.creating.lock().await;
+            if self.elections.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id) {
+                continue;
+            }
+            match Election::start(self.environment.clone(), id.clone()).await {
+                Ok(election) => {
+                    tracing::info!(election = %id, "another node created this election; serving it, too");
+                    let hosted = Hosted::Running(election);
+                    self.elections.write().unwrap_or_else(PoisonError::into_inner).insert(id, hosted);
+                }
+                Err(error) => tracing::error!(election = %id, %error, "this election can't be served"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for new elections again and again, where other nodes share the store.
+    pub async fn follow(&self, mut down: watch::Receiver<bool>) {
+        if self.environment.sharing.is_none() {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                _ = down.wait_for(|&down| down) => return,
+            }
+            if let Err(error) = self.look_for_new().await {
+                tracing::warn!(%error, "the store can't say which elections there are");
+            }
+        }
     }
 
     /// What a manifest must know.
@@ -132,7 +176,11 @@ impl Board {
         let batch = self.first_batch(leaf, &manifest).map_err(|e| unavailable(&e))?;
         match self.environment.store.create_election(&id, batch).await {
             Ok(()) => {}
-            Err(StoreError::Exists(_)) => return Err(exists()),
+            // Perhaps by another node, of this very manifest.
+            Err(StoreError::Exists(_)) => match self.environment.store.leaves(&id, 0..1).await {
+                Ok(first) if first.first().is_some_and(|stored| Hash::of(stored) == manifest.fingerprint()) => {}
+                _ => return Err(exists()),
+            },
             Err(error) => return Err(unavailable(&error)),
         }
         let election = Election::start(self.environment.clone(), id.clone()).await.map_err(|e| unavailable(&e))?;

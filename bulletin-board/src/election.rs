@@ -29,13 +29,16 @@ use crate::telemetry::Telemetry;
 
 mod admission;
 mod draft;
+mod extend;
 mod problems;
 mod put_off;
 mod schedule;
 mod sequencer;
+mod sharing;
 mod snapshot;
 mod suspects;
 
+pub use sharing::Sharing;
 pub use snapshot::Snapshot;
 
 /// Bounds of one election's pipeline.
@@ -106,13 +109,28 @@ pub enum Outcome {
     Pending(Hash),
 }
 
-type Answer = oneshot::Sender<Result<Sequenced, Problem>>;
+/// Who is told what became of an entry.
+enum Answer {
+    /// A client of this node that waits.
+    Client(oneshot::Sender<Result<Sequenced, Problem>>),
+    /// Whoever asks the inbox, where it waits: another node offered it.
+    Inbox,
+}
+
+impl Answer {
+    fn send(self, verdict: Result<Sequenced, Problem>) {
+        if let Self::Client(client) = self {
+            // The requester may be gone.
+            let _ = client.send(verdict);
+        }
+    }
+}
 
 /// An entry that waits to be checked.
 struct Submission {
     kind: Kind,
     bytes: Bytes,
-    /// When its last byte had arrived.
+    /// When its last byte had arrived; for a ballot that was put off: the first time.
     received_ms: u64,
     from: Option<IpAddr>,
     answer: Answer,
@@ -138,6 +156,7 @@ struct Shared {
     generation: AtomicU64,
     suspects: suspects::Suspects,
     put_off: put_off::PutOff,
+    standing: sharing::Standing,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -186,29 +205,44 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// Bounds.
     pub limits: Limits,
+    /// How the store is shared with other nodes; `None`: it is not.
+    pub sharing: Option<Sharing>,
 }
 
 impl Election {
-    /// Takes over a stored election: fences whoever wrote it before, replays its log, compares with its checkpoint.
+    /// Begins to serve a stored election: replays its log, compares with its checkpoint. Alone on the store, it takes the
+    /// log over before, and fences whoever wrote it; with others, it follows until it gets the lease.
     ///
     /// # Errors
     /// [`ReplayError`]: such an election must not be served.
     pub async fn start(environment: Environment, id: Id) -> Result<Arc<Self>, ReplayError> {
-        let Environment { store, log_key, administrator_key, clock, limits } = environment;
-        let head = store.take_epoch(&id).await?;
+        let Environment { store, log_key, administrator_key, clock, limits, sharing } = environment;
+        let head = if sharing.is_some() { store.head(&id).await? } else { store.take_epoch(&id).await? };
         let Replayed { state, frontier, tally } = replay_store(&store, &id, &head).await?;
         let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally.map(Arc::new));
         let (snapshot, _) = watch::channel(Arc::new(snapshot));
         let manifest = Arc::clone(state.manifest());
         let (state, generation) = (RwLock::new(state), AtomicU64::new(0));
         let (suspects, put_off) = Default::default();
-        let shared =
-            Shared { id, manifest, store, log_key, clock, limits, state, generation, suspects, put_off, snapshot };
-        let shared = Arc::new(shared);
+        let standing = sharing::Standing::new(sharing.is_none());
+        let shared = Arc::new(Shared {
+            id,
+            manifest,
+            store,
+            log_key,
+            clock,
+            limits,
+            state,
+            generation,
+            suspects,
+            put_off,
+            standing,
+            snapshot,
+        });
         let (queue, waiting) = mpsc::channel(limits.queue_entries);
         // One batch may wait while one is committed; the next is being checked.
         let (checked, to_sequence) = mpsc::channel(1);
-        let sequencer = sequencer::Sequencer::new(Arc::clone(&shared), head.position, frontier);
+        let sequencer = sequencer::Sequencer::new(Arc::clone(&shared), head.position, frontier, sharing);
         let tasks = vec![
             tokio::spawn(admission::run(Arc::clone(&shared), waiting, checked)),
             tokio::spawn(sequencer.run(to_sequence)),
@@ -252,16 +286,24 @@ impl Election {
 
     async fn submit_unnoted(&self, kind: Kind, bytes: Bytes, from: Option<IpAddr>) -> Result<Outcome, Problem> {
         let hash = Hash::of(&bytes);
-        let received_ms = self.shared.clock.now_ms();
+        let received_ms = self.arrival(&hash);
         let outcome = self.wait(kind, bytes, hash, received_ms, from).await;
         if let Err(problem) = &outcome
             && problem.kind().is_transient()
             && kind == Kind::Ballot
             && received_ms < self.snapshot().closes_at_ms
         {
-            self.shared.put_off.remember(hash);
+            self.shared.put_off.remember(hash, received_ms);
         }
         outcome
+    }
+
+    /// When something that arrives now arrived: for a ballot that was put off, within the grace, the first time.
+    fn arrival(&self, hash: &Hash) -> u64 {
+        let now_ms = self.shared.clock.now_ms();
+        let grace_ms = u64::try_from(self.shared.limits.grace.as_millis()).unwrap_or(u64::MAX);
+        let first = self.shared.put_off.arrival(hash);
+        first.filter(|_| now_ms < self.snapshot().closes_at_ms.saturating_add(grace_ms)).unwrap_or(now_ms)
     }
 
     async fn wait(
@@ -273,7 +315,7 @@ impl Election {
         from: Option<IpAddr>,
     ) -> Result<Outcome, Problem> {
         let (answer, result) = oneshot::channel();
-        self.enqueue(Submission { kind, bytes, received_ms, from, answer })?;
+        self.enqueue(Submission { kind, bytes, received_ms, from, answer: Answer::Client(answer) })?;
         match tokio::time::timeout(self.shared.limits.answer_timeout, result).await {
             Err(_elapsed) => Ok(Outcome::Pending(hash)),
             Ok(Ok(answered)) => answered.map(Outcome::Sequenced),
@@ -328,6 +370,25 @@ impl Election {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot.borrow().clone()
+    }
+
+    /// Whether this node sequences the election now.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.shared.standing.leads()
+    }
+
+    /// Whether other nodes serve the election, too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.shared.standing.is_shared()
+    }
+
+    /// Waits until the snapshot is at least as new as the store is now: where another node sequences, who saw a log there
+    /// shall see no older one here. Not for long: without the store the last snapshot stays.
+    pub async fn refreshed(&self) -> Arc<Snapshot> {
+        self.shared.standing.refreshed().await;
+        self.snapshot()
     }
 
     /// Looks at the state of the record. It may be ahead of the committed log by one batch: for pages, not for promises.

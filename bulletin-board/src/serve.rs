@@ -158,6 +158,7 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
         administrator_key: Some(Arc::clone(&data.administrator_key)),
         clock: clock.clone(),
         limits: options.limits,
+        sharing: None,
     };
     let board = Arc::new(Board::open(environment, &data.name).await?);
     let metrics = Arc::new(Metrics::default());
@@ -197,6 +198,8 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     }
     tokio::spawn(async move { watch.run().await });
     tokio::spawn(witnesses.run(Arc::clone(&board), going_down.clone()));
+    let (board_following, until) = (Arc::clone(&board), going_down.clone());
+    tokio::spawn(async move { board_following.follow(until).await });
     tokio::spawn(signals.watch(down, reload));
     let edge = Edge {
         forwarders: options.forwarders,

@@ -168,6 +168,19 @@ impl State {
         }
     }
 
+    /// What another node's witnesses cosigned; whether it is news.
+    fn learn(&mut self, size: u64, text: &str) -> bool {
+        let old = self.witnessed.as_ref().is_some_and(|witnessed| witnessed.size >= size && *witnessed.text == *text);
+        let Some(note) = Note::parse(text).ok().filter(|_| !old) else { return false };
+        for member in &mut self.members {
+            if let Some(time_s) = member.verifier.cosigned(&note) {
+                (member.size, member.time_s, member.problem) = (size, Some(time_s), None);
+            }
+        }
+        self.witnessed = Some(Target { size, text: text.into() });
+        true
+    }
+
     /// What to publish to somebody who wants the log of at least this size: `Err` when it is worth waiting.
     fn publish(&self, size: u64, newest: &str) -> Result<String, ()> {
         if let Some(witnessed) = self.witnessed.as_ref().filter(|witnessed| witnessed.size >= size) {
@@ -190,6 +203,15 @@ impl State {
 
 fn cosignatures(note: &Note, members: &[Member]) -> usize {
     members.iter().filter(|member| member.verifier.cosigned(note).is_some()).count()
+}
+
+/// Keeps a cosigned checkpoint for other nodes. What is lost is cosigned again.
+fn tell_others(election: Arc<Election>, size: u64, text: String) {
+    tokio::spawn(async move {
+        if let Err(error) = election.store().keep_witnessed(election.id(), size, text).await {
+            tracing::warn!(election = %election.id(), %error, "a cosigned checkpoint can't be kept for other nodes");
+        }
+    });
 }
 
 /// The witnesses of all elections of a board.
@@ -286,6 +308,12 @@ impl Witnessing {
         let mut aimed: Option<Instant> = None;
         loop {
             let now = Instant::now();
+            if !election.leads() {
+                // specs/many-nodes.md section 4: the node that sequences asks the witnesses.
+                self.learn(&election, &witnessed).await;
+                tokio::time::sleep(self.interval.min(LOOK_INTERVAL)).await;
+                continue;
+            }
             let snapshot = snapshots.borrow_and_update().clone();
             let size = snapshot.head.tree_size;
             let behind = witnessed.with(|state| state.target.as_ref().is_none_or(|(target, _)| target.size != size));
@@ -309,7 +337,18 @@ impl Witnessing {
         }
     }
 
-    fn note(&self, election: &Election, witnessed: &Witnessed, member: usize, result: Result<Cosigned, Failure>) {
+    async fn learn(&self, election: &Election, witnessed: &Witnessed) {
+        match election.store().witnessed(election.id()).await {
+            Ok(Some((size, text))) if witnessed.with(|state| state.learn(size, &text)) => {
+                witnessed.changed.send_replace(());
+                self.keep(election.id(), text.into());
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(election = %election.id(), %error, "cosigned checkpoints can't be read"),
+        }
+    }
+
+    fn note(&self, election: &Arc<Election>, witnessed: &Witnessed, member: usize, result: Result<Cosigned, Failure>) {
         let name = witnessed.with(|state| state.members.get(member).map(|m| m.verifier.name().to_owned()));
         let name = name.unwrap_or_default();
         let labels = WitnessLabels { election: election.id().to_string(), witness: name.clone() };
@@ -324,6 +363,9 @@ impl Witnessing {
                     (recovered, state.cosigned(member, &cosigned))
                 });
                 if let Some(text) = newest {
+                    if election.is_shared() {
+                        tell_others(Arc::clone(election), cosigned.size, text.to_string());
+                    }
                     self.keep(election.id(), text);
                 }
                 if recovered {
@@ -364,7 +406,7 @@ impl Witnessing {
     /// The checkpoint to publish: of at least the log's size at the time of asking, cosigned by a quorum where that can be
     /// had within `PATIENCE`, else with what cosignatures there are.
     pub async fn checkpoint(&self, election: &Election) -> String {
-        let snapshot = election.snapshot();
+        let snapshot = election.refreshed().await;
         let deadline = Instant::now() + PATIENCE;
         let Some(witnessed) = self.found(election, deadline).await else { return snapshot.checkpoint.to_string() };
         let size = snapshot.head.tree_size;

@@ -12,7 +12,7 @@ use veritally_crypto::ballot::{BallotContext, BallotError, EncryptedBallot, Veri
 use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Leaf;
-use veritally_crypto::record::Rejection;
+use veritally_crypto::record::{RecordState, Rejection};
 
 use super::suspects::Lane;
 use super::{Answer, Kind, Queued, Shared, Submission, problems};
@@ -27,11 +27,11 @@ const SUSPECTS_WAITING: usize = 256;
 /// What the sequencer gets.
 pub(super) enum Checked {
     /// A ballot whose proof holds.
-    Ballot { ballot: Box<VerifiedBallot>, answer: Answer },
+    Ballot { ballot: Box<VerifiedBallot>, received_ms: u64, answer: Answer },
     /// An official's entry, parsed.
-    Entry { leaf: Box<Leaf>, bytes: Bytes, hash: Hash, answer: Answer },
+    Entry { leaf: Box<Leaf>, bytes: Bytes, hash: Hash, received_ms: u64, answer: Answer },
     /// Refused, unless the log has these very bytes: then it was sent twice.
-    Refused { hash: Hash, problem: Problem, answer: Answer },
+    Refused { ballot: Box<EncryptedBallot>, received_ms: u64, problem: Problem, answer: Answer },
 }
 
 impl Checked {
@@ -58,6 +58,7 @@ struct Author {
 /// A ballot that the cheap rules admit.
 struct Candidate {
     ballot: EncryptedBallot,
+    received_ms: u64,
     author: Author,
     answer: Answer,
 }
@@ -113,7 +114,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Queued>
     }
 }
 
-fn ends_voting(batch: &CheckedBatch) -> bool {
+/// Whether an entry is among them after which no ballot is admitted.
+pub(super) fn ends_voting(batch: &CheckedBatch) -> bool {
     let ends = |leaf: &Leaf| matches!(leaf, Leaf::Closing(_) | Leaf::Abandonment(_));
     batch.items.iter().any(|item| matches!(item, Checked::Entry { leaf, .. } if ends(leaf)))
 }
@@ -176,39 +178,33 @@ fn check(shared: &Shared, queued: Vec<Queued>, aside: &mpsc::Sender<Aside>, larg
         let ballot = match parsed {
             // The requester may be gone; so at every other answer.
             Err(problem) => {
-                drop(answer.send(Err(problem)));
+                answer.send(Err(problem));
                 continue;
             }
             Ok(Parsed::Entry(leaf)) => {
-                items.push(Checked::Entry { leaf, hash: Hash::of(&bytes), bytes, answer });
+                items.push(Checked::Entry { leaf, hash: Hash::of(&bytes), bytes, received_ms, answer });
                 continue;
             }
             Ok(Parsed::Ballot(ballot)) => ballot,
         };
-        let hash = ballot.hash();
-        let refusal = match state.precheck(&ballot) {
-            Err(rejection) => Some(problems::rejected(&rejection)),
-            Ok(()) if is_late(shared, received_ms, state.closes_at_ms(), &hash) => Some(problems::voting_ended()),
-            Ok(()) => None,
-        };
-        if let Some(problem) = refusal {
-            items.push(Checked::Refused { hash, problem, answer });
+        if let Err(problem) = judge(&state, &ballot, received_ms) {
+            items.push(Checked::Refused { ballot, received_ms, problem, answer });
             continue;
         }
         let author = Author { credential: ballot.credential(), from };
-        let candidate = Candidate { ballot: *ballot, author, answer };
+        let candidate = Candidate { ballot: *ballot, received_ms, author, answer };
         match (shared.suspects.lane(author.credential, from), &context) {
             (Ok(Lane::Together), _) => together.push(candidate),
             (Ok(Lane::Aside), Some(context)) => {
                 let context = Arc::clone(context);
                 let put = aside.try_send(Aside::Ballot { candidate: Box::new(candidate), context, generation });
                 if let Err(mpsc::error::TrySendError::Full(Aside::Ballot { candidate, .. })) = put {
-                    drop(candidate.answer.send(Err(problems::queue_full())));
+                    candidate.answer.send(Err(problems::queue_full()));
                 }
             }
             // Without a context no ballot passed the cheap rules.
-            (Ok(Lane::Aside), None) => drop(candidate.answer.send(Err(problems::internal()))),
-            (Err(wait), _) => drop(candidate.answer.send(Err(problems::too_many_invalid(wait)))),
+            (Ok(Lane::Aside), None) => candidate.answer.send(Err(problems::internal())),
+            (Err(wait), _) => candidate.answer.send(Err(problems::too_many_invalid(wait))),
         }
     }
     // Proofs take long: nobody waits for the state meanwhile.
@@ -219,11 +215,13 @@ fn check(shared: &Shared, queued: Vec<Queued>, aside: &mpsc::Sender<Aside>, larg
     CheckedBatch { items, generation }
 }
 
-/// Whether a ballot came too late: specs/board.md section 4.
-fn is_late(shared: &Shared, received_ms: u64, closes_at_ms: u64, hash: &Hash) -> bool {
-    let grace_ms = u64::try_from(shared.limits.grace.as_millis()).unwrap_or(u64::MAX);
-    let in_grace = received_ms < closes_at_ms.saturating_add(grace_ms) && shared.put_off.contains(hash);
-    received_ms >= closes_at_ms && !in_grace
+/// The cheap rules for a ballot: those of the record, and whether it came in time (specs/board.md section 4).
+///
+/// # Errors
+/// Why it is refused.
+pub(super) fn judge(state: &RecordState, ballot: &EncryptedBallot, received_ms: u64) -> Result<(), Problem> {
+    state.precheck(ballot).map_err(|rejection| problems::rejected(&rejection))?;
+    if received_ms < state.closes_at_ms() { Ok(()) } else { Err(problems::voting_ended()) }
 }
 
 type Verdicts = Vec<Result<VerifiedBallot, Option<BallotError>>>;
@@ -244,9 +242,9 @@ fn verify(shared: &Shared, context: &BallotContext, candidates: Vec<Candidate>, 
     let fair = candidates.len().div_ceil(rayon::current_num_threads()).max(SMALLEST_PIECE);
     let size = fair.min(*largest).max(1);
     let (mut ballots, mut authors) = (Vec::with_capacity(candidates.len()), Vec::with_capacity(candidates.len()));
-    for Candidate { ballot, author, answer } in candidates {
+    for Candidate { ballot, received_ms, author, answer } in candidates {
         ballots.push(ballot);
-        authors.push((author, answer));
+        authors.push((author, received_ms, answer));
     }
     let mut pieces = Vec::new();
     let mut rest = ballots.into_iter().peekable();
@@ -261,14 +259,14 @@ fn verify(shared: &Shared, context: &BallotContext, candidates: Vec<Candidate>, 
     }
     .max(1);
     let mut good = Vec::with_capacity(authors.len());
-    for (verdict, (author, answer)) in verdicts.into_iter().flatten().zip(authors) {
+    for (verdict, (author, received_ms, answer)) in verdicts.into_iter().flatten().zip(authors) {
         match verdict {
-            Ok(ballot) => good.push(Checked::Ballot { ballot: Box::new(ballot), answer }),
+            Ok(ballot) => good.push(Checked::Ballot { ballot: Box::new(ballot), received_ms, answer }),
             Err(Some(error)) => {
                 shared.suspects.failed(author.credential, author.from);
-                drop(answer.send(Err(problems::rejected(&Rejection::Ballot(error)))));
+                answer.send(Err(problems::rejected(&Rejection::Ballot(error))));
             }
-            Err(None) => drop(answer.send(Err(problems::internal()))),
+            Err(None) => answer.send(Err(problems::internal())),
         }
     }
     good

@@ -33,7 +33,7 @@ pub(super) struct Draft {
     /// What to commit; `None` when everything was refused.
     pub committable: Option<Committable>,
     /// To be answered once it is durable.
-    pub accepted: Vec<(Answer, Sequenced)>,
+    pub accepted: Vec<(Answer, Hash, Sequenced)>,
     /// Refused unless the log has them already: to be looked up after the commit.
     pub doubtful: Vec<(Answer, Hash, Problem)>,
     /// Ballots are not covered by a tally head yet.
@@ -57,7 +57,7 @@ struct Builder<'a> {
     frontier: Frontier,
     known: HashMap<u64, Hash>,
     leaves: Vec<NewLeaf>,
-    accepted: Vec<(Answer, LeafIndex, bool)>,
+    accepted: Vec<(Answer, Hash, LeafIndex, bool)>,
     doubtful: Vec<(Answer, Hash, Problem)>,
     /// By hash: entries of this batch.
     here: HashMap<Hash, LeafIndex>,
@@ -82,8 +82,8 @@ impl Builder<'_> {
 
     fn item(&mut self, item: Checked, found: &LookedUp) {
         match item {
-            Checked::Refused { hash, problem, answer } => self.refuse(hash, problem, answer),
-            Checked::Ballot { ballot, answer } => {
+            Checked::Refused { ballot, problem, answer, .. } => self.refuse(ballot.hash(), problem, answer),
+            Checked::Ballot { ballot, answer, .. } => {
                 let encrypted = ballot.ballot();
                 let hash = encrypted.hash();
                 let superseded = found.superseded.get(&hash);
@@ -92,20 +92,20 @@ impl Builder<'_> {
                     Ok(()) => {
                         let code = encrypted.confirmation_code(&self.shared.manifest.fingerprint()).0;
                         let index = self.push(Bytes::copy_from_slice(encrypted.bytes()), hash, Some(code));
-                        self.accepted.push((answer, index, true));
+                        self.accepted.push((answer, hash, index, true));
                     }
                 }
             }
-            Checked::Entry { leaf, bytes, hash, answer } => {
+            Checked::Entry { leaf, bytes, hash, answer, .. } => {
                 if found.known.contains_key(&hash) || self.here.contains_key(&hash) {
                     // In the log before: the answer is looked up after the commit.
                     return self.refuse(hash, problems::internal(), answer);
                 }
                 match self.entry(&leaf, &bytes) {
-                    Err(problem) => drop(answer.send(Err(problem))),
+                    Err(problem) => self.refuse(hash, problem, answer),
                     Ok(()) => {
                         let index = self.push(bytes, hash, None);
-                        self.accepted.push((answer, index, true));
+                        self.accepted.push((answer, hash, index, true));
                     }
                 }
             }
@@ -115,7 +115,7 @@ impl Builder<'_> {
     /// Refuses, unless the log has this very entry.
     fn refuse(&mut self, hash: Hash, problem: Problem, answer: Answer) {
         match self.here.get(&hash) {
-            Some(&index) => self.accepted.push((answer, index, false)),
+            Some(&index) => self.accepted.push((answer, hash, index, false)),
             None => self.doubtful.push((answer, hash, problem)),
         }
     }
@@ -217,12 +217,12 @@ pub(super) fn build(
     let tally = tally.map(Arc::new).or_else(|| shared.snapshot.borrow().tally.clone());
     let snapshot = Snapshot::of(&state, text.as_str().into(), tally);
     drop(state);
-    let receipt = |(answer, index, new): (Answer, LeafIndex, bool)| {
+    let receipt = |(answer, hash, index, new): (Answer, Hash, LeafIndex, bool)| {
         let proof = InclusionProof::prove(index, head.tree_size, &known).map_err(|error| {
             tracing::error!(%error, "a receipt can't be made");
             problems::internal()
         })?;
-        Ok((answer, Sequenced { index, receipt: Receipt::new(index, proof, &checkpoint).to_string(), new }))
+        Ok((answer, hash, Sequenced { index, receipt: Receipt::new(index, proof, &checkpoint).to_string(), new }))
     };
     let accepted = accepted.into_par_iter().map(receipt).collect::<Result<Vec<_>, Problem>>()?;
     let committable = Committable { batch: Batch { leaves, checkpoint: text }, frontier, snapshot, has_tally_head };

@@ -23,6 +23,12 @@ pub(super) fn shutting_down() -> Problem {
         .with_retry_after(RETRY_STORE_S)
 }
 
+/// Another node sequenced meanwhile, or the store can't be asked.
+pub(super) fn log_grew() -> Problem {
+    let detail = "The log grew, or could not be read, while this was judged. Send the same bytes again.";
+    Problem::new(ProblemKind::StoreUnavailable, detail).with_retry_after(RETRY_QUEUE_S)
+}
+
 pub(super) fn store_unavailable() -> Problem {
     let detail = "Storing failed, so nothing is acknowledged. Send the same bytes again: no entry is stored twice.";
     Problem::new(ProblemKind::StoreUnavailable, detail).with_retry_after(RETRY_STORE_S)

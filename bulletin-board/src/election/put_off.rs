@@ -2,25 +2,27 @@
 //!
 //! A ballot is in time when its last byte arrived before the announced end of voting. If the board then answers 503,
 //! because its queue is full or its store fails, the voter's program sends the same bytes again, perhaps after the end.
-//! So the hashes of such ballots are remembered, and these bytes are admitted for a period of grace.
+//! So the hashes of such ballots are remembered with their arrival, which counts for a period of grace.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use veritally_crypto::hash::Hash;
 
-/// Hashes remembered, 4 megabytes; the oldest are forgotten first.
+/// Hashes remembered, 5 megabytes; the oldest are forgotten first.
 const MOST: usize = 65_536;
 
 /// Remembers them, in this process only.
 #[derive(Default)]
-pub(super) struct PutOff(Mutex<(HashSet<Hash>, VecDeque<Hash>)>);
+pub(super) struct PutOff(Mutex<(HashMap<Hash, u64>, VecDeque<Hash>)>);
 
 impl PutOff {
-    pub(super) fn remember(&self, hash: Hash) {
+    pub(super) fn remember(&self, hash: Hash, received_ms: u64) {
         let mut locked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, order) = &mut *locked;
-        if known.insert(hash) {
+        if let Entry::Vacant(vacant) = known.entry(hash) {
+            vacant.insert(received_ms);
             order.push_back(hash);
             if order.len() > MOST {
                 order.pop_front().map(|oldest| known.remove(&oldest));
@@ -28,8 +30,9 @@ impl PutOff {
         }
     }
 
-    pub(super) fn contains(&self, hash: &Hash) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.contains(hash)
+    /// When it arrived first.
+    pub(super) fn arrival(&self, hash: &Hash) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.get(hash).copied()
     }
 }
 
@@ -41,9 +44,10 @@ mod tests {
     fn the_newest_are_remembered() {
         let put_off = PutOff::default();
         let hash = |i: usize| Hash::of(&i.to_be_bytes());
-        (0..MOST + 2).for_each(|i| put_off.remember(hash(i)));
-        put_off.remember(hash(5));
-        assert!(!put_off.contains(&hash(0)) && !put_off.contains(&hash(1)));
-        assert!(put_off.contains(&hash(2)) && put_off.contains(&hash(MOST + 1)));
+        (0..MOST + 2).for_each(|i| put_off.remember(hash(i), 7));
+        put_off.remember(hash(5), 9);
+        assert!(put_off.arrival(&hash(0)).is_none() && put_off.arrival(&hash(1)).is_none());
+        assert!(put_off.arrival(&hash(2)).is_some() && put_off.arrival(&hash(MOST + 1)).is_some());
+        assert_eq!(put_off.arrival(&hash(5)), Some(7), "the first arrival counts");
     }
 }

@@ -47,6 +47,8 @@ pub(super) async fn run(
         let sleep = match due {
             None if !matches!(phase, Phase::Setup | Phase::Open) => return,
             None => LONGEST_SLEEP,
+            // Another node does it.
+            Some(_) if !running.leads() => LONGEST_SLEEP,
             Some(Due::Opening { at_ms } | Due::Closing { at_ms }) if now_ms < at_ms => {
                 Duration::from_millis(at_ms - now_ms).min(LONGEST_SLEEP)
             }

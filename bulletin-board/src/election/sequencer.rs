@@ -2,6 +2,9 @@
 //!
 //! Durable before acknowledged: an answer goes out only after the store said that the batch is committed. When the store
 //! fails, nobody is acknowledged and the state is made anew from the store, which alone knows what was committed.
+//!
+//! Where several nodes share the store, only who holds the election's lease sequences (`nodes`); the others follow it
+//! (`follow`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,21 +19,30 @@ use veritally_crypto::log::merkle::Frontier;
 
 use super::admission::{Checked, CheckedBatch};
 use super::draft::{self, Committable, Draft, LookedUp};
-use super::{Answer, Sequenced, Shared, Snapshot, problems};
+use super::{Answer, Sequenced, Shared, Sharing, Snapshot, problems};
 use crate::log_reader;
 use crate::replay::{Replayed, replay_store};
 use crate::store::{Position, StoreError};
+
+mod follow;
+mod nodes;
+
+use nodes::Nodes;
 
 /// Pause after the second failure in a row of a store; doubles with each further one. Each attempt to recover replays
 /// the log.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// As good as never.
+const NEVER: Duration = Duration::from_secs(3_600);
 
 /// Whether this sequencer may write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Condition {
     Ready,
+    /// Another node does. The state is that of the committed log, as far as this node read it.
+    Follows,
     /// The state may differ from the store: it must be replayed before anything else.
     Broken,
     /// Somebody else writes this log, or it was altered. For good.
@@ -49,14 +61,13 @@ pub(super) struct Sequencer {
     last_tally_head: Option<Instant>,
     /// When to act even if nothing arrives.
     wake: Option<Instant>,
+    /// Where others share the store.
+    nodes: Option<Nodes>,
 }
 
 /// Answers everybody the same.
 fn refuse_all(answers: impl IntoIterator<Item = Answer>, problem: &Problem) {
-    for answer in answers {
-        // Who asked may be gone.
-        let _ = answer.send(Err(problem.clone()));
-    }
+    answers.into_iter().for_each(|answer| answer.send(Err(problem.clone())));
 }
 
 /// Refused by a state that is gone: to be sent, and judged, again.
@@ -67,26 +78,42 @@ fn doubt_refusal(item: &mut Checked) {
 }
 
 impl Sequencer {
-    pub(super) fn new(shared: Arc<Shared>, position: Position, frontier: Frontier) -> Self {
-        let wake = shared.state().tally_head_due().then(Instant::now);
-        let (condition, recover_at) = (Condition::Ready, Instant::now());
-        Self { shared, position, frontier, condition, failures: 0, recover_at, last_tally_head: None, wake }
+    pub(super) fn new(shared: Arc<Shared>, position: Position, frontier: Frontier, sharing: Option<Sharing>) -> Self {
+        let nodes = sharing.map(Nodes::new);
+        let condition = if nodes.is_some() { Condition::Follows } else { Condition::Ready };
+        let wake = shared.state().tally_head_due().then(Instant::now).filter(|_| nodes.is_none());
+        let (failures, recover_at, last_tally_head) = (0, Instant::now(), None);
+        Self { shared, position, frontier, condition, failures, recover_at, last_tally_head, wake, nodes }
     }
 
     /// Runs until admission has ended.
     pub(super) async fn run(mut self, mut batches: mpsc::Receiver<CheckedBatch>) {
+        let (shared, mut news) = (Arc::clone(&self.shared), self.shared.store.news());
         loop {
-            // Without anything to wake for, an hour is as good as never.
-            let wake = self.wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
+            let wake = self.wake_at();
             tokio::select! {
                 batch = batches.recv() => match batch {
-                    Some(batch) => self.sequence(batch).await,
-                    None => return,
+                    Some(batch) => self.take(batch).await,
+                    None => break,
                 },
-                () = tokio::time::sleep_until(wake) => {
-                    self.sequence(CheckedBatch { items: Vec::new(), generation: self.shared.generation() }).await;
-                }
+                () = tokio::time::sleep_until(wake) => self.act().await,
+                () = shared.standing.asked() => self.act().await,
+                () = nodes::changed(&mut news) => self.act().await,
             }
+        }
+        self.leave().await;
+    }
+
+    fn wake_at(&self) -> Instant {
+        let look = self.nodes.as_ref().map(Nodes::next_look);
+        self.wake.into_iter().chain(look).min().unwrap_or_else(|| Instant::now() + NEVER)
+    }
+
+    async fn act(&mut self) {
+        if self.nodes.is_some() {
+            self.look().await;
+        } else {
+            self.sequence(CheckedBatch { items: Vec::new(), generation: self.shared.generation() }).await;
         }
     }
 
@@ -104,6 +131,7 @@ impl Sequencer {
                 Ok(draft) => return self.commit(draft).await,
                 Err(()) => return,
             },
+            Condition::Follows => return self.hand_over(items).await,
             Condition::Broken => problems::store_unavailable(),
             Condition::Stopped => problems::stopped(),
         };
@@ -166,7 +194,7 @@ impl Sequencer {
             let result = self.shared.store.append(&self.shared.id, self.position, batch).await;
             if let Err(error) = result {
                 let problem = self.append_failed(&error);
-                let answers = accepted.into_iter().map(|(a, _)| a).chain(doubtful.into_iter().map(|(a, ..)| a));
+                let answers = accepted.into_iter().map(|(a, ..)| a).chain(doubtful.into_iter().map(|(a, ..)| a));
                 return refuse_all(answers, &problem);
             }
             self.position.tree_size += appended;
@@ -179,11 +207,24 @@ impl Sequencer {
         }
         let interval = self.shared.limits.tally_head_interval;
         self.wake = tally_head_due.then(|| self.last_tally_head.map_or_else(Instant::now, |last| last + interval));
-        for (answer, sequenced) in accepted {
-            let _ = answer.send(Ok(sequenced));
+        for (answer, hash, sequenced) in accepted {
+            self.answer(answer, &hash, Ok(sequenced));
         }
+        let mut verdicts = Vec::with_capacity(doubtful.len());
         for (answer, hash, problem) in doubtful {
-            let _ = answer.send(self.settle(&hash, problem).await);
+            let verdict = self.settle(&hash, problem).await;
+            verdicts.push((answer, hash, verdict));
+        }
+        if self.nodes.is_some() {
+            return self.refuse(verdicts).await;
+        }
+        verdicts.into_iter().for_each(|(answer, _, verdict)| answer.send(verdict));
+    }
+
+    fn answer(&mut self, answer: Answer, hash: &Hash, verdict: Result<Sequenced, Problem>) {
+        match (answer, &mut self.nodes) {
+            (Answer::Inbox, Some(nodes)) => nodes.waiting.answer(hash, verdict),
+            (answer, _) => answer.send(verdict),
         }
     }
 
@@ -202,10 +243,8 @@ impl Sequencer {
 
     fn append_failed(&mut self, error: &StoreError) -> Problem {
         tracing::error!(election = %self.shared.id, %error, "a batch was not committed; nobody in it is acknowledged");
-        if let StoreError::Conflict { .. } = error {
-            self.condition = Condition::Stopped;
-            self.wake = None;
-            self.announce(Service::Stopped);
+        if let (StoreError::Conflict { .. }, None) = (error, &self.nodes) {
+            self.stop();
             problems::stopped()
         } else {
             self.break_down("the store failed");
@@ -213,16 +252,27 @@ impl Sequencer {
         }
     }
 
+    /// For good.
+    fn stop(&mut self) {
+        self.condition = Condition::Stopped;
+        self.wake = None;
+        self.shared.standing.lead(None);
+        self.announce(Service::Stopped);
+    }
+
     fn break_down(&mut self, reason: &str) {
         tracing::error!(election = %self.shared.id, reason, "the election's state must be made anew from the store");
         self.condition = Condition::Broken;
         self.pause();
+        self.give_up_lease();
         self.announce(Service::Unavailable);
     }
 
     /// The first attempt to recover is made with the next batch, or after a pause.
     fn pause(&mut self) {
-        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(LONGEST_PAUSE);
+        // Where others share the store, somebody waits to be led.
+        let longest = if self.nodes.is_some() { FIRST_PAUSE } else { LONGEST_PAUSE };
+        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(longest);
         let now = Instant::now();
         self.wake = Some(now + doubled);
         self.recover_at = if self.failures == 0 { now } else { now + doubled };
@@ -230,7 +280,13 @@ impl Sequencer {
     }
 
     fn announce(&self, service: Service) {
-        self.shared.snapshot.send_modify(|snapshot| *snapshot = Arc::new(snapshot.with_service(service)));
+        self.shared.snapshot.send_if_modified(|snapshot| {
+            let changes = snapshot.service != service;
+            if changes {
+                *snapshot = Arc::new(snapshot.with_service(service));
+            }
+            changes
+        });
     }
 
     /// Replays the store: whether the last batch was committed is known only there.
@@ -240,7 +296,7 @@ impl Sequencer {
             Ok(head) => head,
             Err(error) => return self.still_broken(&error),
         };
-        if head.position.epoch != self.position.epoch {
+        if head.position.epoch != self.position.epoch && self.nodes.is_none() {
             let _ = self.append_failed(&StoreError::Conflict { expected: self.position, found: head.position });
             return;
         }
@@ -251,11 +307,15 @@ impl Sequencer {
         tracing::info!(election = %shared.id, size = head.position.tree_size, "the election's state was made anew");
         self.position = head.position;
         self.frontier = frontier;
-        self.condition = Condition::Ready;
-        self.wake = state.tally_head_due().then(Instant::now);
+        let tally_head_due = state.tally_head_due();
         let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally.map(Arc::new));
         shared.replace_state(state);
         shared.snapshot.send_replace(Arc::new(snapshot));
+        if self.nodes.is_some() {
+            return self.recovered();
+        }
+        self.condition = Condition::Ready;
+        self.wake = tally_head_due.then(Instant::now);
     }
 
     fn still_broken(&mut self, error: &dyn std::fmt::Display) {

@@ -49,7 +49,9 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
 type Found = Result<Arc<Election>, Problem>;
 
 async fn status(election: Found) -> Answer {
-    reply::json(StatusCode::OK, &election?.status())
+    let election = election?;
+    let snapshot = election.refreshed().await;
+    reply::json(StatusCode::OK, &election.status_of(&snapshot))
 }
 
 async fn checkpoint(election: Found, outside: &Outside, conditions: &Conditions) -> Answer {
@@ -77,7 +79,10 @@ async fn tile(election: Found, tail: Tail, conditions: &Conditions) -> Answer {
     let path = format!("{}/{}", paths::TILE, tail.as_str());
     let not_found = |detail: String| Problem::new(ProblemKind::NotFound, detail);
     let tile = TilePath::parse(&path).map_err(|e| not_found(e.to_string()))?;
-    let size = election.snapshot().head.tree_size;
+    let mut size = election.snapshot().head.tree_size;
+    if !tile.is_in(size) {
+        size = election.refreshed().await.head.tree_size;
+    }
     if !tile.is_in(size) {
         return Err(not_found(format!("The log has {size} entries: this tile is not complete yet.")));
     }

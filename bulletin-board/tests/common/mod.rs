@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use veritally_board::board::Board;
 use veritally_board::clock::Clock;
-use veritally_board::election::{Environment, Limits};
+use veritally_board::election::{Environment, Limits, Sharing};
 use veritally_board::http::server::{Plain, ServerLimits, serve};
 use veritally_board::http::{Context, Outside, routes};
 use veritally_board::store::sqlite::SqliteStore;
@@ -150,6 +150,7 @@ pub struct Setup {
     pub server: ServerLimits,
     pub faults: Faults,
     pub clock: Arc<dyn Clock>,
+    pub sharing: Option<Sharing>,
 }
 
 impl Default for Setup {
@@ -159,6 +160,7 @@ impl Default for Setup {
             server: ServerLimits::default(),
             faults: Faults::default(),
             clock: Arc::new(veritally_board::clock::SystemClock),
+            sharing: None,
         }
     }
 }
@@ -184,6 +186,7 @@ impl TestBoard {
             administrator_key: Some(Arc::new(SigningSecret::from_seed(&BOARDS_ADMINISTRATOR))),
             clock: setup.clock,
             limits: setup.limits,
+            sharing: setup.sharing,
         };
         let board = Arc::new(Board::open(environment, NAME).await.unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

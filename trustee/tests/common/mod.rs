@@ -59,6 +59,7 @@ impl Board {
             log_key: Arc::clone(&data.log_key),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
+            sharing: None,
         };
         let board = Arc::new(ServedBoard::open(environment, &data.name).await.unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
