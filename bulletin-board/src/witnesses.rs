@@ -17,8 +17,7 @@ use url::Url;
 use veritally_board_api::answers::{WitnessState, Witnesses};
 use veritally_board_api::files::write_atomic;
 use veritally_crypto::id::Id;
-use veritally_crypto::log::cosignature::WitnessVerifier;
-use veritally_crypto::log::note::Note;
+use veritally_crypto::log::note::{Note, NoteVerifier};
 use veritally_crypto::manifest::CheckedManifest;
 
 use crate::board::Board;
@@ -51,7 +50,7 @@ struct Target {
 
 /// One witness of one election.
 struct Member {
-    verifier: WitnessVerifier,
+    verifier: NoteVerifier,
     url: Option<Url>,
     /// The size that it last cosigned.
     size: u64,
@@ -90,7 +89,7 @@ impl Witnessed {
             let url = addresses.get(&witness.name).cloned();
             let problem = url.is_none().then(|| "The board has no address of this witness (setting witnesses).".into());
             Some(Member {
-                verifier: WitnessVerifier::new(witness.name.as_str(), witness.key).ok()?,
+                verifier: NoteVerifier::witness(witness.name.as_str(), witness.key).ok()?,
                 url,
                 size: 0,
                 time_s: None,

@@ -19,8 +19,8 @@ use veritally_board::http::server::{Plain, ServerLimits, serve};
 use veritally_board_api::answers::{Readiness, Witnesses};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
-use veritally_crypto::log::cosignature::{WitnessVerifier, cosign};
-use veritally_crypto::log::note::Note;
+use veritally_crypto::log::cosignature::cosign;
+use veritally_crypto::log::note::{Note, NoteVerifier};
 use veritally_crypto::log::{Checkpoint, ConsistencyProof};
 use veritally_crypto::manifest::NamedKey;
 use veritally_crypto::signature::SigningSecret;
@@ -116,8 +116,8 @@ impl TestWitness {
 }
 
 impl TestWitness {
-    fn verifier(&self) -> WitnessVerifier {
-        WitnessVerifier::new(name(self.number), key(self.number).verification_key()).unwrap()
+    fn verifier(&self) -> NoteVerifier {
+        NoteVerifier::witness(name(self.number), key(self.number).verification_key()).unwrap()
     }
 }
 

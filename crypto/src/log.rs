@@ -18,8 +18,8 @@ pub mod receipt;
 pub mod tiles;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
-pub use cosignature::WitnessVerifier;
 pub use merkle::{ConsistencyProof, Frontier, InclusionProof, leaf_hash};
+pub use note::NoteVerifier;
 pub use receipt::Receipt;
 pub use tiles::TilePath;
 

@@ -36,6 +36,9 @@ pub struct Verified {
     pub report: Report,
     /// The state after the last entry; `None` when a check failed, so that nobody builds on it.
     pub state: Option<RecordState>,
+    /// The state after the last entry when nothing failed but V4: too few witnesses have cosigned, perhaps only not yet.
+    /// Good to look at; ⚠ others may be shown another log, so that nothing may be agreed to or decrypted from it.
+    pub uncosigned: Option<RecordState>,
 }
 
 /// Verifies a record and reports.
@@ -370,7 +373,12 @@ impl<'a> Audit<'a> {
             let conclusion = conclusions.remove(&check).unwrap_or(nothing);
             report.checks.push(self.findings.close(check, conclusion));
         }
-        let state = self.state.take().filter(|_| report.passed());
-        Verified { report, state }
+        let (mut state, mut uncosigned) = (None, None);
+        match report.failed().as_slice() {
+            [] => state = self.state.take(),
+            [only] if *only == Check::Witnesses.id() => uncosigned = self.state.take(),
+            _ => {}
+        }
+        Verified { report, state, uncosigned }
     }
 }

@@ -22,9 +22,9 @@ use veritally_board_api::{ClientError, ElectionClient};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
 use veritally_crypto::log::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
-use veritally_crypto::log::cosignature::{WitnessVerifier, cosign};
+use veritally_crypto::log::cosignature::cosign;
 use veritally_crypto::log::merkle::{ConsistencyProof, EMPTY_ROOT, ProofError};
-use veritally_crypto::log::note::{Note, NoteError, NoteSignature};
+use veritally_crypto::log::note::{Note, NoteError, NoteSignature, NoteVerifier};
 use veritally_crypto::signature::SigningSecret;
 
 use crate::evidence::{Evidence, EvidenceError, Finding, LogIdentity};
@@ -137,7 +137,7 @@ impl LogState {
 /// A witness: name, key, and what it cosigned.
 #[derive(Debug)]
 pub struct Witness {
-    verifier: WitnessVerifier,
+    verifier: NoteVerifier,
     key: SigningSecret,
     store: Store,
     /// By origin. The lock of a log is held from the comparison to the end of writing.
@@ -150,7 +150,7 @@ impl Witness {
     /// # Errors
     /// [`WitnessError::InUse`], [`WitnessError::State`], [`WitnessError::File`], [`WitnessError::Name`].
     pub fn open(folder: impl Into<PathBuf>, name: &str, key: SigningSecret) -> Result<Self, WitnessError> {
-        let verifier = WitnessVerifier::new(name, key.verification_key())?;
+        let verifier = NoteVerifier::witness(name, key.verification_key())?;
         let store = Store::open(folder.into())?;
         let mut logs = BTreeMap::new();
         for (log, last) in store.logs(&verifier)? {
@@ -161,7 +161,7 @@ impl Witness {
 
     /// Name and key, as a manifest and other programs take them.
     #[must_use]
-    pub fn verifier(&self) -> &WitnessVerifier {
+    pub fn verifier(&self) -> &NoteVerifier {
         &self.verifier
     }
 

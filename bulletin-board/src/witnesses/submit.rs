@@ -9,8 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Response, StatusCode, header};
 use url::Url;
 use veritally_crypto::log::ConsistencyProof;
-use veritally_crypto::log::cosignature::WitnessVerifier;
-use veritally_crypto::log::note::{Note, NoteSignature};
+use veritally_crypto::log::note::{Note, NoteSignature, NoteVerifier};
 
 use crate::election::Election;
 use crate::log_reader;
@@ -77,7 +76,7 @@ pub(super) struct Cosigned {
 #[derive(Debug, Clone)]
 pub(super) struct Submission {
     pub(super) url: Url,
-    pub(super) verifier: WitnessVerifier,
+    pub(super) verifier: NoteVerifier,
     /// What the witness cosigned last, as far as is known.
     pub(super) old: u64,
     pub(super) size: u64,

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     write("canonical", "other", br#" {"b":[1,0.5,null,true,-1],"a":"\u0041\n\ud83d\ude00"} "#)?;
     let (checkpoint, receipt) = veritally_fuzz::checkpoint_and_receipt();
     write("note", "checkpoint", checkpoint.to_string().as_bytes())?;
-    let verifier = NoteVerifier::new(veritally_fuzz::origin(), election.log_key.verification_key())?;
+    let verifier = NoteVerifier::log(veritally_fuzz::origin(), election.log_key.verification_key())?;
     write("note", "verifier", verifier.to_string().as_bytes())?;
     write("checkpoint", "signed", checkpoint.to_string().as_bytes())?;
     write("checkpoint", "text", checkpoint.checkpoint().to_string().as_bytes())?;

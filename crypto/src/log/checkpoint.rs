@@ -114,7 +114,7 @@ impl SignedCheckpoint {
     /// [`CheckpointError`].
     pub fn parse(text: &str, origin: &str, key: &VerificationKey) -> Result<Self, CheckpointError> {
         let note = Note::parse(text)?;
-        note.verify(&NoteVerifier::new(origin, *key)?)?;
+        note.verify(&NoteVerifier::log(origin, *key)?)?;
         let checkpoint = Checkpoint::parse(note.text())?;
         if checkpoint.origin != origin {
             return Err(CheckpointError::Origin { expected: origin.to_owned(), found: checkpoint.origin });

@@ -17,9 +17,6 @@ pub const MAX_SIGNATURES: usize = 64;
 /// Longest name of a key, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The signature type "Ed25519" of C2SP signed-note.
-const ED25519: u8 = 0x01;
-
 /// Why a text is no note, or a note is not to be trusted.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -44,22 +41,50 @@ pub enum NoteError {
     BadSignature(String),
 }
 
-/// A name and an Ed25519 key: who signs notes.
+/// What a key signs: the byte that C2SP puts before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Algorithm {
+    /// "Ed25519" of signed-note, over the note's text: a log's own signature.
+    Ed25519 = 0x01,
+    /// "timestamped Ed25519" of tlog-cosignature: a witness's, see [`super::cosignature`].
+    Cosignature = 0x04,
+}
+
+/// A name and an Ed25519 key: who signs notes, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteVerifier {
+    algorithm: Algorithm,
     name: String,
     key: VerificationKey,
 }
 
 impl NoteVerifier {
-    /// Checks the name.
+    /// Who signs like a log. Checks the name.
     ///
     /// # Errors
     /// [`NoteError::Name`].
-    pub fn new(name: impl Into<String>, key: VerificationKey) -> Result<Self, NoteError> {
-        let name = name.into();
+    pub fn log(name: impl Into<String>, key: VerificationKey) -> Result<Self, NoteError> {
+        Self::new(Algorithm::Ed25519, name.into(), key)
+    }
+
+    /// Who cosigns as a witness. Checks the name.
+    ///
+    /// # Errors
+    /// [`NoteError::Name`].
+    pub fn witness(name: impl Into<String>, key: VerificationKey) -> Result<Self, NoteError> {
+        Self::new(Algorithm::Cosignature, name.into(), key)
+    }
+
+    fn new(algorithm: Algorithm, name: String, key: VerificationKey) -> Result<Self, NoteError> {
         check_name(&name)?;
-        Ok(Self { name, key })
+        Ok(Self { algorithm, name, key })
+    }
+
+    /// What it signs.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// The key's name.
@@ -74,36 +99,52 @@ impl NoteVerifier {
         &self.key
     }
 
-    /// The first 4 bytes of SHA-256(name ‖ "\n" ‖ 0x01 ‖ key).
+    /// The algorithm's byte and the key.
+    fn typed_key(&self) -> Vec<u8> {
+        [&[self.algorithm as u8][..], &self.key.0].concat()
+    }
+
+    /// The first 4 bytes of SHA-256(name ‖ "\n" ‖ algorithm ‖ key).
     #[must_use]
     pub fn key_id(&self) -> [u8; 4] {
         let digest =
-            Sha256::new().chain_update(&self.name).chain_update([b'\n', ED25519]).chain_update(self.key.0).finalize();
+            Sha256::new().chain_update(&self.name).chain_update(b"\n").chain_update(self.typed_key()).finalize();
         std::array::from_fn(|i| digest.get(i).copied().unwrap_or_default())
     }
 
-    /// Reads `<name>+<id>+<key>`.
+    /// Reads `<name>+<id>+<key>` of a key that signs in this way.
     ///
     /// # Errors
     /// [`NoteError::VerifierKey`], [`NoteError::Name`].
-    pub fn parse(vkey: &str) -> Result<Self, NoteError> {
+    pub fn parse(vkey: &str, algorithm: Algorithm) -> Result<Self, NoteError> {
         let mut fields = vkey.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (fields.next(), fields.next(), fields.next()) else {
             return Err(NoteError::VerifierKey);
         };
         let bytes = STANDARD.decode(key).map_err(|_| NoteError::VerifierKey)?;
-        let Some((&ED25519, key)) = bytes.split_first() else { return Err(NoteError::VerifierKey) };
-        let this = Self::new(name, VerificationKey(key.try_into().map_err(|_| NoteError::VerifierKey)?))?;
-        if hex::encode(this.key_id()) == id { Ok(this) } else { Err(NoteError::VerifierKey) }
+        let Some((&byte, key)) = bytes.split_first() else { return Err(NoteError::VerifierKey) };
+        let key = VerificationKey(key.try_into().map_err(|_| NoteError::VerifierKey)?);
+        let this = Self::new(algorithm, name.to_owned(), key)?;
+        let same = byte == algorithm as u8 && hex::encode(this.key_id()) == id;
+        if same { Ok(this) } else { Err(NoteError::VerifierKey) }
+    }
+
+    /// This key's lines of a note, not verified.
+    pub(super) fn lines<'a>(&'a self, note: &'a Note) -> impl Iterator<Item = &'a NoteSignature> {
+        let id = self.key_id();
+        note.signatures.iter().filter(move |line| line.name == self.name && line.key_id == id)
+    }
+
+    /// The line of a signature by this key.
+    pub(super) fn line(&self, signature: Vec<u8>) -> NoteSignature {
+        NoteSignature { name: self.name.clone(), key_id: self.key_id(), signature }
     }
 }
 
 /// `<name>+<id>+<key>`, as Go's tools take it.
 impl fmt::Display for NoteVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = vec![ED25519];
-        bytes.extend_from_slice(&self.key.0);
-        write!(f, "{}+{}+{}", self.name, hex::encode(self.key_id()), STANDARD.encode(bytes))
+        write!(f, "{}+{}+{}", self.name, hex::encode(self.key_id()), STANDARD.encode(self.typed_key()))
     }
 }
 
@@ -134,10 +175,8 @@ impl Note {
     pub fn sign(text: impl Into<String>, name: &str, secret: &SigningSecret) -> Result<Self, NoteError> {
         let text = text.into();
         check_text(&text)?;
-        let verifier = NoteVerifier::new(name, secret.verification_key())?;
-        let signature = secret.sign_bytes(text.as_bytes());
-        let line =
-            NoteSignature { name: verifier.name.clone(), key_id: verifier.key_id(), signature: signature.0.to_vec() };
+        let verifier = NoteVerifier::log(name, secret.verification_key())?;
+        let line = verifier.line(secret.sign_bytes(text.as_bytes()).0.to_vec());
         Ok(Self { text, signatures: vec![line] })
     }
 
@@ -166,14 +205,13 @@ impl Note {
         Ok(Self { text: text.to_owned(), signatures })
     }
 
-    /// Verifies this key's signature. Those of other keys are ignored.
+    /// Verifies a log's signature. Those of other keys are ignored; of a witness there is none, only cosignatures.
     ///
     /// # Errors
     /// [`NoteError::NotSigned`], [`NoteError::BadSignature`].
     pub fn verify(&self, verifier: &NoteVerifier) -> Result<(), NoteError> {
-        let id = verifier.key_id();
-        let mut ours = self.signatures.iter().filter(|s| s.name == verifier.name && s.key_id == id).peekable();
-        if ours.peek().is_none() {
+        let mut ours = verifier.lines(self).peekable();
+        if ours.peek().is_none() || verifier.algorithm != Algorithm::Ed25519 {
             return Err(NoteError::NotSigned(verifier.name.clone()));
         }
         for line in ours {
@@ -287,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_note_signed_by_go_verifies_and_prints_the_same() {
-        let verifier = NoteVerifier::parse(GO_KEY).unwrap();
+        let verifier = NoteVerifier::parse(GO_KEY, Algorithm::Ed25519).unwrap();
         assert_eq!(verifier.to_string(), GO_KEY);
         let note = Note::parse(GO_NOTE).unwrap();
         note.verify(&verifier).unwrap();
@@ -296,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_is_signed_verifies_and_an_altered_text_does_not() {
-        let verifier = NoteVerifier::new("example.org/a", key().verification_key()).unwrap();
+        let verifier = NoteVerifier::log("example.org/a", key().verification_key()).unwrap();
         let note = Note::sign("one\n\ntwo\n", "example.org/a", &key()).unwrap();
         let text = note.to_string();
         assert_eq!(Note::parse(&text).unwrap(), note);
@@ -308,16 +346,16 @@ mod tests {
     #[test]
     fn signatures_of_unknown_keys_are_ignored_and_do_not_count() {
         let note = Note::sign("one\n", "example.org/a", &key()).unwrap();
-        let other = NoteVerifier::new("example.org/b", key().verification_key()).unwrap();
+        let other = NoteVerifier::log("example.org/b", key().verification_key()).unwrap();
         assert_eq!(note.verify(&other), Err(NoteError::NotSigned("example.org/b".into())));
         let unknown = format!("{note}\u{2014} witness.example {}\n", STANDARD.encode([1, 2, 3, 4, 5]));
-        let verifier = NoteVerifier::new("example.org/a", key().verification_key()).unwrap();
+        let verifier = NoteVerifier::log("example.org/a", key().verification_key()).unwrap();
         Note::parse(&unknown).unwrap().verify(&verifier).unwrap();
     }
 
     #[test]
     fn a_second_wrong_line_of_the_known_key_spoils_the_note() {
-        let verifier = NoteVerifier::new("a", key().verification_key()).unwrap();
+        let verifier = NoteVerifier::log("a", key().verification_key()).unwrap();
         let good = Note::sign("one\n", "a", &key()).unwrap().to_string();
         let bad = Note::sign("two\n", "a", &key()).unwrap().to_string();
         let both = format!("{good}{}\n", bad.lines().last().unwrap());
@@ -358,7 +396,7 @@ mod tests {
         let upper = GO_KEY.replace("c74f20a3", "C74F20A3");
         let id = GO_KEY.replace("c74f20a3", "c74f20a4");
         for bad in ["", "+", "++", "a+b", "PeterNeumann+c74f20a3+AAAA", "PeterNeumann+c74f20a3+", &upper, &id] {
-            assert!(NoteVerifier::parse(bad).is_err(), "{bad}");
+            assert!(NoteVerifier::parse(bad, Algorithm::Ed25519).is_err(), "{bad}");
         }
     }
 }

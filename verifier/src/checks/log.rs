@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use veritally_crypto::leaves::Head;
-use veritally_crypto::log::WitnessVerifier;
+use veritally_crypto::log::NoteVerifier;
 use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use veritally_crypto::log::note::Note;
 use veritally_crypto::log::tiles::{TileKind, TilePath, decode_entries, encode_hashes};
@@ -185,11 +185,13 @@ fn cosignatures(audit: &mut Audit<'_>) -> Conclusion {
         return Conclusion::NotApplicable("The election names no witnesses.".into());
     }
     let Ok(note) = Note::parse(&audit.checkpoint.text) else { return audit.reached(false, "", "") };
-    let witnesses = manifest.witnesses.iter().filter_map(|named| WitnessVerifier::new(&named.name, named.key).ok());
-    let valid = witnesses.filter(|witness| witness.cosigned(&note).is_some()).count();
-    let (all, quorum) = (manifest.witnesses.len(), manifest.witness_quorum);
-    let sentence = format!("{valid} of {all} witnesses cosigned the checkpoint; {quorum} are needed.");
+    let witnesses = manifest.witnesses.iter().filter_map(|named| NoteVerifier::witness(&named.name, named.key).ok());
+    let (cosigned, missing): (Vec<_>, Vec<_>) = witnesses.partition(|witness| witness.cosigned(&note).is_some());
+    let (valid, all, quorum) = (cosigned.len(), manifest.witnesses.len(), manifest.witness_quorum);
+    let mut sentence = format!("{valid} of {all} witnesses cosigned the checkpoint; {quorum} are needed.");
     if (valid as u64) < quorum {
+        let names: Vec<_> = missing.iter().map(NoteVerifier::name).collect();
+        sentence.push_str(&format!(" Not yet cosigned by {}.", names.join(", ")));
         audit.findings.fail(Check::Witnesses, None, sentence.clone());
     }
     Conclusion::Holds(sentence)

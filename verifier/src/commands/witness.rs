@@ -10,8 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use veritally_board_api::files::Ready;
 use veritally_board_api::{Client, ElectionClient, Link, key_file};
-use veritally_crypto::log::cosignature::WitnessVerifier;
-use veritally_crypto::log::note::NoteVerifier;
+use veritally_crypto::log::note::{Algorithm, NoteVerifier};
 use veritally_crypto::manifest::CheckedManifest;
 use veritally_crypto::signature::SigningSecret;
 use veritally_verifier::evidence::LogIdentity;
@@ -58,7 +57,7 @@ pub(crate) struct Run {
 pub(crate) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     if arguments.new_key {
         let key = SigningSecret::generate(&mut rand::rng());
-        let verifier = WitnessVerifier::new(&arguments.name, key.verification_key())?;
+        let verifier = NoteVerifier::witness(&arguments.name, key.verification_key())?;
         key_file::create(&arguments.key, &key)?;
         println!("{verifier}\nname = {:?}, key = \"{}\"", arguments.name, verifier.key());
         return Ok(ExitCode::SUCCESS);
@@ -89,8 +88,8 @@ async fn witnessing(arguments: &Run, witness: Arc<Witness>) -> anyhow::Result<Ex
         let log = match Link::parse(log) {
             Ok(link) => log_of_link(&link).await?.1,
             Err(_) => {
-                let key =
-                    NoteVerifier::parse(log).with_context(|| format!("{log} is neither a link nor a log's key"))?;
+                let key = NoteVerifier::parse(log, Algorithm::Ed25519)
+                    .with_context(|| format!("{log} is neither a link nor a log's key"))?;
                 let identity = LogIdentity { origin: key.name().to_owned(), key: *key.key() };
                 WitnessedLog { identity, manifest: None }
             }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use veritally_board_api::files::{FileError, write_atomic};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::log::checkpoint::SignedCheckpoint;
-use veritally_crypto::log::cosignature::WitnessVerifier;
+use veritally_crypto::log::note::NoteVerifier;
 
 use super::{WitnessError, WitnessedLog};
 use crate::evidence::LogIdentity;
@@ -54,7 +54,7 @@ impl Store {
     /// Every log, and what was cosigned last of it.
     pub(super) fn logs(
         &self,
-        witness: &WitnessVerifier,
+        witness: &NoteVerifier,
     ) -> Result<Vec<(WitnessedLog, Option<SignedCheckpoint>)>, WitnessError> {
         let mut found = vec![];
         for entry in fs::read_dir(&self.folder).map_err(FileError::io("read", &self.folder))? {
@@ -98,7 +98,7 @@ impl Store {
 }
 
 /// A stored checkpoint, if log and witness signed it.
-fn cosigned(bytes: &[u8], log: &LogIdentity, witness: &WitnessVerifier) -> Option<SignedCheckpoint> {
+fn cosigned(bytes: &[u8], log: &LogIdentity, witness: &NoteVerifier) -> Option<SignedCheckpoint> {
     let text = std::str::from_utf8(bytes).ok()?;
     let signed = SignedCheckpoint::parse(text, &log.origin, &log.key).ok()?;
     witness.cosigned(signed.note()).map(|_| signed)
