@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use veritally_board_api::html::escaped;
 use veritally_crypto::ceremony::{CeremonyPhase, enrolment_words};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::TrusteeId;
@@ -22,20 +23,6 @@ struct Step {
     index: u64,
     what: String,
     hash: Hash,
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 /// The page of a verified record. `made` is the time of printing, for people.

@@ -10,11 +10,13 @@
 //! - [`link`]: `veritally://HOST/ELECTION?fp=HEX`, what is printed on letters.
 //! - [`client`]: [`client::Client`] and [`client::ElectionClient`].
 //! - [`voters`]: reading the registrar's list of voters, for registrar and dashboard.
+//! - [`html`]: text for pages without a template.
 //! - [`files`] and [`key_file`]: what all programs do with files: atomic writes, secrets, `--ready-file`.
 
 pub mod answers;
 pub mod client;
 pub mod files;
+pub mod html;
 pub mod key_file;
 pub mod link;
 pub mod paths;

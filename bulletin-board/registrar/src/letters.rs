@@ -3,6 +3,7 @@
 
 use qrcode::QrCode;
 use qrcode::render::svg;
+use veritally_board_api::html::escaped;
 use zeroize::Zeroizing;
 
 use crate::credentials::{Credential, Occasion, words_of};
@@ -42,19 +43,4 @@ pub fn letters(occasion: &Occasion<'_>, voters: &[Credential]) -> Zeroizing<Stri
 fn qr(text: &str) -> String {
     let image = QrCode::new(text).map(|code| code.render::<svg::Color<'_>>().build()).unwrap_or_default();
     image.find("<svg").and_then(|at| image.get(at..)).unwrap_or_default().to_owned()
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
