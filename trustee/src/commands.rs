@@ -14,12 +14,12 @@ use veritally_trustee::duty::{self, Duty, Question};
 use veritally_trustee::journal::Journal;
 use veritally_trustee::key_store::KeyStore;
 use veritally_trustee::replica::{Replica, trustee_of};
-use veritally_trustee::{backup, ceremony, enrolment, evidence, offline, page, passphrase, status};
+use veritally_trustee::{backup, ceremony, copy, enrolment, evidence, offline, page, passphrase, status};
 use veritally_verifier::evidence::LogIdentity;
+use veritally_verifier::progress;
 use veritally_verifier::source::{Folder, download};
 use veritally_verifier::witness::server::now_s;
 use veritally_verifier::witness::{Witness, WitnessError, WitnessedLog};
-use veritally_verifier::{Options, progress, verify_record};
 
 use crate::{Command, Key, Record};
 
@@ -133,16 +133,14 @@ async fn folder_of(record: &Record) -> anyhow::Result<(Folder, Option<Hash>, Opt
     }
 }
 
-/// The record's state, verified as a whole.
+/// The record's state, verified as a whole, to look at: says so when too few witnesses have cosigned it.
 fn verified(folder: &Folder, fingerprint: Option<Hash>) -> anyhow::Result<RecordState> {
-    let options = Options { fingerprint, ..Options::default() };
     let progress = progress::on_standard_error();
-    let verified = tokio::task::block_in_place(|| verify_record(folder, &options, progress.as_ref()))?;
-    verified.state.with_context(|| {
-        let failed = verified.report.failed().into_iter().filter_map(|id| verified.report.check(id));
-        let failed: Vec<_> = failed.map(|check| format!("{} {}", check.id, check.message)).collect();
-        format!("the record does NOT verify: {}", failed.join("; "))
-    })
+    let copy = tokio::task::block_in_place(|| copy::verify(folder, fingerprint, progress.as_ref()))?;
+    if let Some(uncosigned) = copy.uncosigned {
+        println!("⚠ {uncosigned} Until they have, others may be shown another log than this one");
+    }
+    Ok(copy.state)
 }
 
 async fn rehearse(key: &Key, record: &Record) -> anyhow::Result<()> {
@@ -184,8 +182,11 @@ fn confirm(question: &Question<'_>, yes: bool) -> bool {
     if let Some(backup_ms) = question.restored_from {
         println!("  ⚠ The journal was restored from a backup of {}.", show_time(backup_ms));
         println!("    If this trustee has agreed to anything since, on any machine, do NOT agree now.");
+        if yes {
+            println!("    Only you can know that: --yes does not answer it.");
+        }
     }
-    if yes {
+    if yes && question.restored_from.is_none() {
         return true;
     }
     println!("Type \"agree\" to agree and to release your decryption shares once enough trustees have:");

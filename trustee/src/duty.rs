@@ -11,19 +11,14 @@ use veritally_board_api::{Client, ClientError, ElectionClient, Link};
 use veritally_crypto::canonical::{self, CanonicalError};
 use veritally_crypto::ceremony::{CeremonyError, Dealer, TrusteeShares};
 use veritally_crypto::decryption::{DecryptionError, decrypt_contest};
-use veritally_crypto::hash::Hash;
 use veritally_crypto::id::TrusteeId;
 use veritally_crypto::leaves::{Agreement, AgreementTag, DecryptionShare, DecryptionShareTag, Head, split};
-use veritally_crypto::log::checkpoint::SignedCheckpoint;
-use veritally_crypto::log::merkle::{Frontier, leaf_hash};
-use veritally_crypto::log::note::MAX_NOTE_BYTES;
-use veritally_crypto::log::tiles::{bundles_of, decode_entries};
-use veritally_crypto::manifest::CheckedManifest;
 use veritally_crypto::record::{Phase, RecordState};
 use veritally_crypto::signature::sign;
-use veritally_verifier::source::{CHECKPOINT, DownloadError, Folder, SourceError, download};
-use veritally_verifier::{Options, Progress, Report, Source, VerifyError, verify_record};
+use veritally_verifier::source::{DownloadError, Folder, SourceError, download_to};
+use veritally_verifier::{Progress, Report, VerifyError};
 
+use crate::copy::{self, VerifiedCopy};
 use crate::evidence::Keeper;
 use crate::journal::{Journal, JournalError};
 use crate::key_store::{KeyStore, KeyStoreError};
@@ -75,6 +70,12 @@ pub enum DutyStop {
         /// All of it.
         report: Box<Report>,
     },
+    /// The witnesses' quorum is not there.
+    #[error(
+        "{0} Until they have, others may be shown another log: nothing was agreed to or decrypted. Run the same command \
+         again later, or ask those witnesses"
+    )]
+    NotCosigned(String),
     /// An older copy of the key file.
     #[error(
         "this key file does not hold the seed of the election's ceremony: it is an older backup. Without the newest one \
@@ -179,7 +180,7 @@ impl Duty<'_> {
         let started = Instant::now();
         let client = Client::for_link(self.link)?;
         self.wait_for_closing(&client, started).await?;
-        let (report, state) = self.verify(&client, journal, progress).await?;
+        let VerifiedCopy { report, state, .. } = self.wait_for_witnesses(&client, journal, progress, started).await?;
         let mut replica = Replica::from_state(client, state);
         let trustee = replica.trustee(store.identity().verification_key())?;
         let head = closing_head(replica.state(), trustee)?;
@@ -222,28 +223,53 @@ impl Duty<'_> {
         }
     }
 
-    /// A copy of the record, verified as a whole; evidence is kept of what is wrong with it.
-    async fn verify(
+    /// A verified copy that the witnesses' quorum has cosigned.
+    async fn wait_for_witnesses(
         &self,
         client: &ElectionClient,
         journal: &mut Journal,
         progress: &dyn Progress,
-    ) -> Result<(Report, RecordState), DutyStop> {
+        started: Instant,
+    ) -> Result<VerifiedCopy, DutyStop> {
+        loop {
+            let note = client.checkpoint().await?;
+            let copy = self.verify(client, &note, journal, progress).await?;
+            let Some(uncosigned) = copy.uncosigned else { return Ok(copy) };
+            (self.say)(&format!("{uncosigned} Waiting for them"));
+            // A cosignature that comes changes the note.
+            while client.checkpoint().await? == note {
+                if started.elapsed() > self.patience {
+                    return Err(DutyStop::NotCosigned(uncosigned));
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    /// A copy of what the checkpoint covers, verified as a whole; evidence is kept of what is wrong with it.
+    async fn verify(
+        &self,
+        client: &ElectionClient,
+        note: &str,
+        journal: &mut Journal,
+        progress: &dyn Progress,
+    ) -> Result<VerifiedCopy, DutyStop> {
         let keeper = Keeper { client, folder: self.evidence, say: self.say };
         let manifest = client.manifest(self.link.fingerprint.as_ref()).await?;
-        let folder = match download(self.link, self.folder, progress).await {
+        let folder = match download_to(client, note, self.folder, progress).await {
             Ok(downloaded) => downloaded.folder,
             Err(error) => {
                 if matches!(error, DownloadError::Forked(_) | DownloadError::WentBack { .. }) {
-                    let kept: Vec<_> = kept_checkpoint(&Folder::new(self.folder), &manifest).into_iter().collect();
-                    keeper.compare(&manifest, journal, &kept).await;
+                    let kept = copy::kept_checkpoint(&Folder::new(self.folder), &manifest);
+                    keeper.compare(&manifest, journal, kept.as_slice()).await;
                 }
                 return Err(error.into());
             }
         };
         (self.say)("verifying the whole record");
         // On this thread: the program has nothing else to do, and the work itself runs on all cores.
-        let verified = tokio::task::block_in_place(|| verify_copy(&folder, self.link.fingerprint, journal, progress));
+        let fingerprint = self.link.fingerprint;
+        let verified = tokio::task::block_in_place(|| copy::verify_and_note(&folder, fingerprint, journal, progress));
         match &verified {
             Err(DutyStop::NotAnExtension { .. }) => keeper.compare(&manifest, journal, &[]).await,
             Err(DutyStop::Fails { report, .. }) => keeper.bad_entry(&manifest, &folder, report).await,
@@ -299,36 +325,6 @@ impl Duty<'_> {
             tokio::time::sleep(POLL).await;
         }
     }
-}
-
-/// The signed note of an earlier copy.
-fn kept_checkpoint(folder: &Folder, manifest: &CheckedManifest) -> Option<SignedCheckpoint> {
-    let bytes = folder.read(CHECKPOINT, MAX_NOTE_BYTES).ok()?.bytes()?;
-    SignedCheckpoint::parse(std::str::from_utf8(&bytes).ok()?, &manifest.log.origin, &manifest.log.key).ok()
-}
-
-/// The whole verification of a copy on this machine, and consistency with every head seen before; the head is noted.
-///
-/// # Errors
-/// [`DutyStop`]: the record fails, or does not extend a head that was seen.
-pub fn verify_copy(
-    folder: &Folder,
-    fingerprint: Option<Hash>,
-    journal: &mut Journal,
-    progress: &dyn Progress,
-) -> Result<(Report, RecordState), DutyStop> {
-    let options = Options { fingerprint, ..Options::default() };
-    let verified = verify_record(folder, &options, progress)?;
-    let Some(state) = verified.state else {
-        let failed = verified.report.failed().into_iter().filter_map(|id| verified.report.check(id));
-        let failed: Vec<_> = failed.map(|check| format!("{} {}", check.id, check.message)).collect();
-        return Err(DutyStop::Fails { failed: failed.join("; "), report: Box::new(verified.report) });
-    };
-    let seen: Vec<Head> = journal.seen_heads(state.fingerprint()).collect();
-    check_extends(folder, state.head(), &seen)?;
-    let note = kept_checkpoint(folder, state.manifest()).map(|checkpoint| checkpoint.to_string());
-    journal.seen(state.fingerprint(), state.head(), note)?;
-    Ok((verified.report, state))
 }
 
 /// What is to be agreed to, if this trustee has a say.
@@ -425,28 +421,4 @@ pub fn open_shares(state: &RecordState, store: &KeyStore, trustee: TrusteeId) ->
     let seed = store.known_seed(&state.fingerprint(), parameters.attempt()).ok_or(DutyStop::NoSeed)?;
     let dealer = Dealer::new(parameters, trustee, &seed, store.decryption_secret().clone())?;
     Ok(dealer.open_shares(state.ceremony())?)
-}
-
-/// Recomputes the log's root at every size at which a signed head was seen.
-fn check_extends(source: &dyn Source, now: Head, seen: &[Head]) -> Result<(), DutyStop> {
-    let refused = |seen: Head| DutyStop::NotAnExtension { seen, now: now.tree_size };
-    let mut open: Vec<Head> = seen.to_vec();
-    open.sort_by_key(|head| head.tree_size);
-    let mut next = open.into_iter().peekable();
-    let mut frontier = Frontier::new();
-    for tile in bundles_of(0, now.tree_size) {
-        let limit = veritally_crypto::log::tiles::MAX_BUNDLE_BYTES;
-        let bytes = source.read(&tile.to_string(), limit)?.bytes();
-        // The verification has read the same files: they are there.
-        let bytes = bytes.ok_or(DutyStop::Interrupted)?;
-        for entry in decode_entries(&bytes, tile.width()).map_err(|_| DutyStop::Interrupted)? {
-            frontier.push(leaf_hash(entry));
-            while let Some(head) = next.next_if(|head| head.tree_size == frontier.size()) {
-                if head.root != frontier.root() {
-                    return Err(refused(head));
-                }
-            }
-        }
-    }
-    next.next().map_or(Ok(()), |head| Err(refused(head)))
 }

@@ -8,11 +8,12 @@
 //!
 //! - [`key_store`]: the one file to keep, encrypted with a passphrase in the `age` format.
 //! - [`journal`]: what the trustee has said, written before it is said, so that it never says two different things.
-//! - [`replica`]: the trustee's copy of the record's state.
+//! - [`replica`]: the record's state, followed during the ceremony; [`copy`]: the whole record, verified, after it.
 //! - [`ceremony`] and [`duty`]: what it does before and after the election.
 
 pub mod backup;
 pub mod ceremony;
+pub mod copy;
 pub mod duty;
 pub mod enrolment;
 pub mod evidence;

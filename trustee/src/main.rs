@@ -5,10 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use veritally_board_api::Link;
 use veritally_crypto::hash::Hash;
+use veritally_trustee::passphrase;
 
 mod commands;
+
+/// Exit status after Ctrl-C, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// A trustee's program: makes the election's keys together with the other trustees, and decrypts its result with them.
 ///
@@ -103,7 +108,7 @@ enum Command {
         /// Accept that voting was closed before its announced end
         #[arg(long)]
         accept_early_closing: bool,
-        /// Agree without being asked
+        /// Agree without being asked (you are asked all the same when the journal was restored from a backup)
         #[arg(long)]
         yes: bool,
     },
@@ -158,7 +163,7 @@ enum Command {
         /// Accept that voting was closed before its announced end
         #[arg(long)]
         accept_early_closing: bool,
-        /// Agree without being asked
+        /// Agree without being asked (you are asked all the same when the journal was restored from a backup)
         #[arg(long)]
         yes: bool,
     },
@@ -203,10 +208,9 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Secrets stay out of core files.
-    let no_cores = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("core dumps can't be switched off");
-    let done = match no_cores {
-        Ok(()) => commands::run(Cli::parse().command).await,
+    let command = Cli::parse().command;
+    let done = match prepare() {
+        Ok(()) => commands::run(command).await,
         Err(error) => Err(error),
     };
     match done {
@@ -216,4 +220,21 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What holds for every command: no secrets in core files, and Ctrl-C leaves no terminal without echo.
+fn prepare() -> anyhow::Result<()> {
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("core dumps can't be switched off")?;
+    let mut interrupts = signal(SignalKind::interrupt()).context("Ctrl-C can't be waited for")?;
+    // A task of its own: the command may be busy with a verification.
+    tokio::spawn(async move {
+        interrupts.recv().await;
+        // And a thread that nobody waits for: at an interrupted prompt the program ends by itself.
+        std::thread::spawn(|| {
+            passphrase::wait_for_prompt();
+            eprintln!("veritally-trustee: interrupted; nothing is lost, run the same command again");
+            std::process::exit(INTERRUPTED);
+        });
+    });
+    Ok(())
 }

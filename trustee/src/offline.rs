@@ -13,6 +13,7 @@ use veritally_verifier::Progress;
 use veritally_verifier::source::Folder;
 
 use crate::ceremony::{self, CeremonyStop, Next};
+use crate::copy::{self, VerifiedCopy};
 use crate::duty::{self, DutyStop, Question};
 use crate::journal::Journal;
 use crate::key_store::KeyStore;
@@ -71,7 +72,8 @@ pub fn step(
     progress: &dyn Progress,
     rng: &mut impl CryptoRng,
 ) -> Result<Said, OfflineStop> {
-    let (report, state) = duty::verify_copy(&Folder::new(folder), fingerprint, journal, progress)?;
+    let copy = copy::verify_and_note(&Folder::new(folder), fingerprint, journal, progress)?;
+    let VerifiedCopy { report, state, uncosigned } = copy;
     let trustee = replica::trustee_of(&state, store.identity().verification_key())?;
     if state.phase() == Phase::Setup {
         return match ceremony::next(&state, store, trustee, rng)? {
@@ -84,6 +86,9 @@ pub fn step(
         };
     }
     let head = duty::closing_head(&state, trustee)?;
+    if let Some(uncosigned) = uncosigned {
+        return Err(DutyStop::NotCosigned(uncosigned).into());
+    }
     let left = duty::window_ends(&state, journal, accept_early)?.saturating_sub(now_ms());
     if left > 0 {
         return Err(DutyStop::DisputeWindow(left.div_ceil(1_000)).into());

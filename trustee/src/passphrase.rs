@@ -1,6 +1,7 @@
 //! Where the passphrase of the key file comes from: never the command line, which other users of the machine can see.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
@@ -21,8 +22,11 @@ pub enum PassphraseError {
         /// Where from.
         from: String,
         /// Why not.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// Ctrl-C at the prompt.
+    #[error("interrupted at the prompt; nothing was done")]
+    Interrupted,
     /// Nothing was given.
     #[error("the passphrase is empty")]
     Empty,
@@ -66,17 +70,39 @@ fn from_descriptor(fd: i32) -> Result<Zeroizing<String>, PassphraseError> {
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 
+/// Held while the terminal does not echo.
+static PROMPT: Mutex<()> = Mutex::new(());
+
+/// Waits until no prompt is open: whoever ends the program before that leaves the terminal without echo.
+pub fn wait_for_prompt() {
+    drop(PROMPT.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
 fn at_terminal(new: bool) -> Result<Zeroizing<String>, PassphraseError> {
-    let refuse = |source| PassphraseError::Read {
-        from: format!("the terminal (without one, use --passphrase-fd or {VARIABLE})"),
-        source,
-    };
-    let first = Zeroizing::new(rpassword::prompt_password("Passphrase of the key file: ").map_err(refuse)?);
-    if new {
-        let again = Zeroizing::new(rpassword::prompt_password("The same again: ").map_err(refuse)?);
-        if first != again {
-            return Err(PassphraseError::Differ);
-        }
+    let open = PROMPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let typed = typed(new);
+    if matches!(typed, Err(PassphraseError::Interrupted)) {
+        // The program ends by this error, with the terminal as it was, and not by the signal.
+        std::mem::forget(open);
+    }
+    typed
+}
+
+fn typed(new: bool) -> Result<Zeroizing<String>, PassphraseError> {
+    let first = prompt("Passphrase of the key file: ")?;
+    if new && first != prompt("The same again: ")? {
+        return Err(PassphraseError::Differ);
     }
     Ok(first)
+}
+
+fn prompt(text: &str) -> Result<Zeroizing<String>, PassphraseError> {
+    rpassword::prompt_password(text).map(Zeroizing::new).map_err(|source| match source.kind() {
+        // rpassword raises the signal before it sets the terminal right: main.rs catches it.
+        io::ErrorKind::Interrupted => PassphraseError::Interrupted,
+        _ => PassphraseError::Read {
+            from: format!("the terminal (without one, use --passphrase-fd or {VARIABLE})"),
+            source,
+        },
+    })
 }

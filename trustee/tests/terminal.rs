@@ -5,8 +5,10 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
+
+use veritally_trustee::journal;
 
 use common::*;
 
@@ -53,11 +55,25 @@ impl Terminal {
         self.keyboard.flush().unwrap();
     }
 
+    /// A key with Ctrl.
+    fn control(&mut self, key: char) {
+        std::thread::sleep(Duration::from_millis(100));
+        self.keyboard.write_all(&[key as u8 & 0x1f]).unwrap();
+        self.keyboard.flush().unwrap();
+    }
+
     /// The rest of the screen, and whether the program succeeded.
     fn end(mut self) -> (String, bool) {
         drop(self.keyboard);
-        while let Ok(more) = self.screen.recv_timeout(Duration::from_secs(60)) {
-            self.seen.push_str(&String::from_utf8_lossy(&more));
+        loop {
+            match self.screen.recv_timeout(Duration::from_secs(60)) {
+                Ok(more) => self.seen.push_str(&String::from_utf8_lossy(&more)),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    _ = self.child.kill();
+                    panic!("the program does not end after:\n{}", self.seen);
+                }
+            }
         }
         (self.seen, self.child.wait().unwrap().success())
     }
@@ -148,4 +164,64 @@ async fn an_agreement_is_asked_for_after_everything_was_shown() {
     let (screen, good) = decrypt("", 60, PASSPHRASE).await.unwrap();
     assert!(good && screen.contains("its duty is done"), "{screen}");
     assert!(second.await.unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ceremony_at_the_terminal_survives_wrong_passphrases_and_interruptions() {
+    let world = World::create(2, 2, 3).await;
+    let (key, link) = (world.key(1), world.link.to_string());
+    // What the terminal is left like is asked afterwards.
+    let line = move |wait: u64| {
+        format!(
+            "trap : INT; {PROGRAM} ceremony --work-factor 2 --wait {wait} --key {} --link '{link}'; \
+             echo \"status $?\"; stty -a",
+            key.display()
+        )
+    };
+    let at = |wait: u64, acts: fn(&mut Terminal)| {
+        let line = line(wait);
+        tokio::task::spawn_blocking(move || {
+            let mut terminal = Terminal::run(&line);
+            terminal.expect("Passphrase of the key file: ");
+            acts(&mut terminal);
+            let (screen, _) = terminal.end();
+            let set = |setting| screen.split_whitespace().any(|word| word == setting);
+            assert!(set("echo") && set("isig") && set("icanon"), "the terminal is left without echo: {screen}");
+            screen
+        })
+    };
+    let screen = at(0, |terminal| terminal.write("wrong passphrase")).await.unwrap();
+    assert!(
+        screen.contains("wrong passphrase, or not a trustee's key file") && screen.contains("status 1"),
+        "{screen}"
+    );
+    let screen = at(0, |terminal| terminal.control('d')).await.unwrap();
+    assert!(screen.contains("can't read the passphrase from the terminal") && screen.contains("status 1"), "{screen}");
+    let screen = at(0, |terminal| {
+        terminal.control('c');
+        terminal.expect("interrupted at the prompt; nothing was done");
+    });
+    assert!(screen.await.unwrap().contains("status 1"));
+    assert!(!journal::path_of(&world.key(1)).exists(), "nothing was begun");
+    // In the middle of it, while it waits for the others.
+    let screen = at(60, |terminal| {
+        terminal.write(PASSPHRASE);
+        terminal.expect("trustee 1 has done its part of: commit");
+        terminal.expect("waiting for trustee 2, trustee 3 to commit");
+        terminal.control('c');
+        terminal.expect("interrupted; nothing is lost, run the same command again");
+    });
+    assert!(screen.await.unwrap().contains("status 130"));
+    // And to the end.
+    let others = [2, 3].map(|i| tokio::spawn(output(world.ceremony(i, 60))));
+    let screen = at(60, |terminal| {
+        terminal.write(PASSPHRASE);
+        terminal.expect("trustee 1 has done its part of: reveal");
+        terminal.expect("trustee 1 has done its part of: rehearsal");
+        terminal.expect("the key ceremony is complete");
+    });
+    assert!(screen.await.unwrap().contains("status 0"));
+    for run in others {
+        assert!(run.await.unwrap().status.success());
+    }
 }

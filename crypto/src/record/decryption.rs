@@ -39,10 +39,10 @@ impl RecordState {
         self.expect_phase("agreement", &[Phase::Closed, Phase::Agreed, Phase::Decrypted])?;
         self.verify_agreement_signature(agreement)?;
         let trustee = agreement.trustee;
-        let expected = self.closing_head.ok_or(Rejection::ShareHead { expected: None })?;
-        if agreement.head != expected {
-            let (found, expected) = (agreement.head.tree_size, expected.tree_size);
-            return Err(Rejection::AgreementHead { trustee, found, expected });
+        if Some(agreement.head) != self.closing_head {
+            // There is one in these phases.
+            let expected = self.closing_head.map_or(0, |head| head.tree_size);
+            return Err(Rejection::AgreementHead { trustee, found: agreement.head.tree_size, expected });
         }
         if self.agreements.contains_key(&trustee) {
             return Err(Rejection::SecondAgreement(trustee));
@@ -86,7 +86,7 @@ impl RecordState {
     pub(super) fn apply_decryption_share(&mut self, share: &DecryptionShare, hash: Hash) -> Result<(), Rejection> {
         let refuse = |problem| Rejection::Share { trustee: share.trustee, problem };
         if Some(share.head) != self.may_release_shares() {
-            return Err(Rejection::ShareHead { expected: self.closing_head });
+            return Err(Rejection::ShareHead { trustee: share.trustee, found: share.head.tree_size });
         }
         let mut before = self.shares.iter().filter(|entry| entry.trustee == share.trustee);
         if before.clone().any(|entry| entry.shares.is_ok()) {

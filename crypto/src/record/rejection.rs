@@ -6,7 +6,6 @@ use crate::canonical::CanonicalError;
 use crate::ceremony::CeremonyError;
 use crate::hash::Hash;
 use crate::id::{Id, TrusteeId};
-use crate::leaves::Head;
 use crate::manifest::ManifestError;
 use crate::signature::SignatureError;
 
@@ -83,8 +82,8 @@ pub enum Rejection {
     SecondAgreement(TrusteeId),
     #[error("{trustee}'s decryption shares: {problem}")]
     Share { trustee: TrusteeId, problem: &'static str },
-    #[error("the decryption shares are for another head than {expected:?}")]
-    ShareHead { expected: Option<Head> },
+    #[error("{trustee}'s decryption shares are for a head of size {found} to which not enough trustees have agreed")]
+    ShareHead { trustee: TrusteeId, found: u64 },
     #[error("the result: {0}")]
     Result(&'static str),
     #[error("the reason for abandoning is empty or longer than 4,096 bytes")]

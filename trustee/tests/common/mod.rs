@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use rand::SeedableRng as _;
@@ -23,15 +23,22 @@ use veritally_board::store::sqlite::SqliteStore;
 use veritally_board_api::{Client, ElectionClient, Link};
 use veritally_crypto::canonical;
 use veritally_crypto::credential::CredentialCode;
+use veritally_crypto::decryption::decrypt_contest;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::TrusteeId;
-use veritally_crypto::leaves::{Roll, RollEntry, RollPart, RollPartTag, RollTag};
+use veritally_crypto::leaves::{
+    Agreement, AgreementTag, DecryptionShare, DecryptionShareTag, Roll, RollEntry, RollPart, RollPartTag, RollTag,
+};
 use veritally_crypto::manifest::{NamedKey, TrusteeKeys};
-use veritally_crypto::record::roll_hash;
+use veritally_crypto::record::{RecordState, roll_hash};
 use veritally_crypto::sample::choose;
 use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
+use veritally_trustee::ceremony::Next;
+use veritally_trustee::duty;
 use veritally_trustee::key_store::KeyStore;
 use veritally_trustee::replica::Replica;
+use veritally_verifier::source::download;
+use veritally_verifier::{NoProgress, Options, verify_record};
 use zeroize::Zeroizing;
 
 pub const PASSPHRASE: &str = "correct horse battery staple";
@@ -41,6 +48,8 @@ pub const WORK_FACTOR: &str = "2";
 pub fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
+
+pub mod cheating;
 
 /// A board that serves until it is stopped; its folder can be copied then.
 pub struct Board {
@@ -102,6 +111,11 @@ pub struct World {
 impl World {
     /// An election of `n` trustees of whom `k` decrypt and `q` agree, freshly created.
     pub async fn create(k: u64, q: u64, n: usize) -> Self {
+        Self::create_with((k, q, n), "").await
+    }
+
+    /// With more settings of the election's file.
+    pub async fn create_with((k, q, n): (u64, u64, usize), settings: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut rng = rand::rng();
         let mut trustees = vec![];
@@ -112,17 +126,17 @@ impl World {
             let store = KeyStore::create(&path, &format!("Trustee {i}"), words, Some(2), &mut rng).unwrap();
             trustees.push(store.public_keys(&mut rng));
         }
-        Self::create_with(dir, k, q, trustees).await
+        Self::begin(dir, (k, q), trustees, settings).await
     }
 
-    async fn create_with(dir: TempDir, k: u64, q: u64, trustees: Vec<TrusteeKeys>) -> Self {
+    async fn begin(dir: TempDir, (k, q): (u64, u64), trustees: Vec<TrusteeKeys>, settings: &str) -> Self {
         let board = Board::start(&dir.path().join("board")).await;
         let (administrator, registrar) =
             (SigningSecret::generate(&mut rand::rng()), SigningSecret::generate(&mut rand::rng()));
         let config = dir.path().join("election.toml");
         let text = format!(
             "election = \"test\"\nname = \"Test\"\ndescription = \"\"\nquorum = {k}\nagreement_quorum = {q}\nfloor = 1\n\
-             voting_days = 1\ndispute_window_minutes = 0\n[[contests]]\nid = \"chair\"\nname = \"Chair\"\n\
+             voting_days = 1\ndispute_window_minutes = 0\n{settings}\n[[contests]]\nid = \"chair\"\nname = \"Chair\"\n\
              rule = {{ type = \"choice\", min = 1, max = 1, seats = 1, blank = false }}\nselections = [{{ id = \"a\", name = \"A\" }}, \
              {{ id = \"b\", name = \"B\" }}]\n"
         );
@@ -257,6 +271,54 @@ impl World {
         admin::close(&self.administer().await, &self.administrator, true).await.unwrap();
     }
 
+    /// What the verification of the board's record comes to.
+    pub async fn verified(&self) -> RecordState {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = download(&self.link, folder.path(), &NoProgress).await.unwrap().folder;
+        verify_record(&copy, &Options::default(), &NoProgress).unwrap().state.unwrap()
+    }
+
+    /// A trustee's first message of the ceremony, which it does not post.
+    pub async fn ceremony_message_of(&self, trustee: usize) -> Vec<u8> {
+        let replica = self.replica().await;
+        let (mut store, rng) = (self.store(trustee), &mut rand::rng());
+        let id = replica.trustee(store.identity().verification_key()).unwrap();
+        let state = RecordState::start(&cheating::entries(self).await[0]).unwrap();
+        match veritally_trustee::ceremony::next(&state, &mut store, id, rng).unwrap() {
+            Next::Post { mut entries, .. } => entries.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A trustee's agreement, not signed.
+    pub async fn agreement(&self, trustee: u64) -> Agreement {
+        let head = self.verified().await.closing_head().unwrap();
+        Agreement { head, signature: None, time_ms: 7, trustee: TrusteeId(trustee), tag: AgreementTag }
+    }
+
+    /// A trustee's decryption shares, not signed; there must be enough agreements.
+    pub async fn share(&self, trustee: usize) -> DecryptionShare {
+        let (state, trustee_id) = (self.verified().await, TrusteeId(trustee as u64));
+        let opened = duty::open_shares(&state, &self.store(trustee), trustee_id).unwrap();
+        let decrypt = |cells| {
+            state.with_decryption(cells, |what| decrypt_contest(what, &opened, &mut rand::rng())).unwrap().unwrap()
+        };
+        let (contests, head) = (state.decryptable().map(decrypt).collect(), state.closing_head().unwrap());
+        DecryptionShare { contests, head, signature: None, trustee: trustee_id, tag: DecryptionShareTag }
+    }
+
+    /// `veritally-trustee status`.
+    pub fn status(&self) -> Command {
+        self.about("status", &[])
+    }
+
+    /// A command that needs no key, on this election.
+    pub fn about(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veritally-trustee"));
+        command.arg(name).arg("--link").arg(self.link.to_string()).args(arguments);
+        command
+    }
+
     pub async fn publish(&self) {
         admin::publish(&self.administer().await, &self.administrator, &|_, _| {}).await.unwrap();
     }
@@ -292,28 +354,4 @@ pub async fn run_all(commands: impl IntoIterator<Item = Command>) -> Vec<String>
         texts.push(one.await.unwrap());
     }
     texts
-}
-
-/// Name, length and time of change of every file below a folder.
-pub fn snapshot(folder: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
-    let mut found = vec![];
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Ok(metadata) = entry.metadata() else { continue };
-            if metadata.is_dir() {
-                open.push(entry.path());
-            } else if let Ok(time) = metadata.modified() {
-                found.push((entry.path(), metadata.len(), time));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-pub fn kill(child: &mut Child) {
-    // SIGKILL.
-    _ = child.kill();
-    child.wait().unwrap();
 }
