@@ -6,9 +6,11 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use veritally_crypto::canonical;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::leaves::{Agreement, AgreementTag};
+use veritally_crypto::signature::sign;
 use veritally_trustee::evidence::folder_of;
+use veritally_trustee::journal::Journal;
 use veritally_verifier::evidence::{Evidence, Finding, Weight};
 
 use common::*;
@@ -31,6 +33,12 @@ fn evidence(world: &World, trustee: usize) -> (Evidence, Weight) {
     let weight = evidence.check().unwrap();
     assert_eq!(evidence.fingerprint(), world.link.fingerprint);
     (evidence, weight)
+}
+
+/// What a trustee has agreed to, by its journal.
+fn agreed(world: &World, trustee: usize) -> Option<String> {
+    let journal = Journal::open(&world.key(trustee)).unwrap();
+    journal.agreement(world.link.fingerprint.unwrap()).map(|(_, entry)| entry.to_owned())
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -111,34 +119,83 @@ async fn an_agreement_that_the_journal_does_not_know_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_agreement_and_one_signed_by_another_are_refused_and_a_bad_share_is_named() {
+async fn a_board_that_adds_a_ballot_after_closing_is_refused_and_the_evidence_shows_the_ballot() {
+    let mut world = voted().await;
+    let late = world.ballot(1, "b").await;
+    world.close().await;
+    let mut log = cheating::entries(&world).await;
+    log.push(late.clone());
+    cheating::show(&mut world, &log).await;
+    let said = fails_with(world.decrypt(1, 0), "the election's record does NOT verify").await;
+    assert!(said.contains("Failed: V9") && said.contains("EVIDENCE (bad-entry)"), "{said}");
+    let (found, weight) = evidence(&world, 1);
+    let Finding::BadEntry { entry, index, reason, .. } = found.finding else { panic!("{found:?}") };
+    assert_eq!((entry, index, weight), (late, log.len() as u64 - 1, Weight::Proof));
+    assert!(reason.starts_with("V9"), "{reason}");
+    assert_eq!(agreed(&world, 1), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_that_logs_two_agreements_of_one_trustee_is_refused_and_the_trustee_named() {
+    let mut world = voted().await;
+    world.close().await;
+    fails_with(world.decrypt(2, 0), "1 of 2 agreements").await;
+    let mut log = cheating::entries(&world).await;
+    let mut second = world.agreement(2).await;
+    second.head.root = Hash::of(b"another log");
+    let signed = sign(second, &world.link.fingerprint.unwrap(), world.store(2).identity()).unwrap();
+    log.push(canonical::to_bytes(&signed).unwrap());
+    cheating::show(&mut world, &log).await;
+    let said = fails_with(world.decrypt(1, 0), "the election's record does NOT verify").await;
+    assert!(said.contains("Failed: V24") && said.contains("trustee 2"), "{said}");
+    let Finding::BadEntry { entry, reason, .. } = evidence(&world, 1).0.finding else { panic!("{said}") };
+    assert!(entry == log[log.len() - 1] && reason.contains("trustee 2"), "{reason}");
+    assert_eq!(agreed(&world, 1), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_agreements_and_those_signed_by_another_are_refused_by_name_and_the_others_go_on() {
     let world = voted().await;
     world.close().await;
     fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
-    let head = {
-        let folder = tempfile::tempdir().unwrap();
-        let no = veritally_verifier::NoProgress;
-        let copy = veritally_verifier::source::download(&world.link, folder.path(), &no).await.unwrap().folder;
-        let options = veritally_verifier::Options::default();
-        veritally_verifier::verify_record(&copy, &options, &no).unwrap().state.unwrap().closing_head().unwrap()
-    };
-    let agreement = |trustee| Agreement {
-        head,
-        signature: None,
-        time_ms: 7,
-        trustee: veritally_crypto::id::TrusteeId(trustee),
-        tag: AgreementTag,
-    };
-    let refused = world.post(agreement(1), world.store(1).identity()).await.unwrap_err();
-    assert!(refused.contains("agreement is given once"), "{refused}");
-    let refused = world.post(agreement(2), world.store(3).identity()).await.unwrap_err();
+    let refused = world.post(world.agreement(1).await, world.store(1).identity()).await.unwrap_err();
+    assert!(refused.contains("trustee 1") && refused.contains("agreement is given once"), "{refused}");
+    let refused = world.post(world.agreement(2).await, world.store(3).identity()).await.unwrap_err();
     assert!(refused.contains("trustee 2"), "{refused}");
-    let mut other = agreement(2);
+    let mut other = world.agreement(2).await;
     other.head.root = Hash::of(b"another log");
     let refused = world.post(other, world.store(2).identity()).await.unwrap_err();
-    assert!(refused.contains("two views of the log"), "{refused}");
+    assert!(refused.contains("trustee 2") && refused.contains("two views of the log"), "{refused}");
     run_all([1, 2].map(|i| world.decrypt(i, 60))).await;
     world.publish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_shares_and_shares_for_another_head_are_dropped_their_author_named_and_the_others_decrypt() {
+    let world = voted().await;
+    world.close().await;
+    fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
+    // The second agreement is enough: trustee 2 decrypts at once.
+    succeeds(world.decrypt(2, 0)).await;
+    let store = world.store(1);
+    let honest = world.share(1).await;
+    let mut elsewhere = honest.clone();
+    elsewhere.head.root = Hash::of(b"another log");
+    let refused = world.post(elsewhere, store.identity()).await.unwrap_err();
+    assert!(refused.contains("trustee 1's decryption shares are for a head of size"), "{refused}");
+    let mut wrong = honest.clone();
+    wrong.contests[0].shares[0].reverse();
+    let index = world.post(wrong, store.identity()).await.unwrap();
+    let status = succeeds(world.status()).await;
+    let named = format!("bad share  trustee 1 (entry {index}): ");
+    assert!(status.contains(&named) && status.contains("not: trustee 1, trustee 3"), "{status}");
+    // One of k = 2 is missing still: a wrong one does not count.
+    let target = world.administer().await;
+    assert!(veritally_board::admin::publish(&target, &world.administrator, &|_, _| {}).await.is_err());
+    succeeds(world.decrypt(3, 0)).await;
+    world.publish().await;
+    let status = succeeds(world.status()).await;
+    assert!(status.contains(&named) && status.contains("the result is published"), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
