@@ -207,5 +207,18 @@ fn every_test_that_the_threat_model_names_exists() {
             names += 1;
         }
     }
+    // And the tables of section 5.
+    let tables = text.split("\n## 5. ").nth(1).unwrap().lines().filter(|line| line.starts_with("| "));
+    for name in tables.flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|name| name.contains('_')) {
+        assert!(
+            code.contains(&format!("fn {name}(")),
+            "specs/threat-model.md names the test {name}, which does not exist"
+        );
+        names += 1;
+    }
     assert!(names > 100, "{names}");
+    // Each attack has a number of its own, by which people refer to it.
+    let mut numbers: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("**A")?.split_once('.')).collect();
+    numbers.sort_unstable();
+    numbers.windows(2).for_each(|pair| assert_ne!(pair[0].0, pair[1].0, "{} and {}", pair[0].1, pair[1].1));
 }
