@@ -1,6 +1,6 @@
 """The cases of specs/vectors/: one function for each file, deterministic from fixed seeds."""
 
-from . import disputes, logs, officials, primitives, records, voting
+from . import disputes, logs, officials, parts, primitives, records, voting
 
 TOPICS = {
     "generators": primitives.generators,
@@ -20,5 +20,5 @@ TOPICS = {
     "tally": officials.tallies,
     "log": logs.merkle_log,
     "record": records.whole_record,
-    "parts": records.split_messages,
+    "parts": parts.split_messages,
 }
