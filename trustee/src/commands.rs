@@ -136,7 +136,8 @@ async fn folder_of(record: &Record) -> anyhow::Result<(Folder, Option<Hash>, Opt
 /// The record's state, verified as a whole, to look at: says so when too few witnesses have cosigned it.
 fn verified(folder: &Folder, fingerprint: Option<Hash>) -> anyhow::Result<RecordState> {
     let progress = progress::on_standard_error();
-    let copy = tokio::task::block_in_place(|| copy::verify(folder, fingerprint, progress.as_ref()))?;
+    let verify = || copy::verify(folder, fingerprint, progress.as_ref()).map_err(anyhow::Error::from);
+    let copy = tokio::task::block_in_place(verify)?;
     if let Some(uncosigned) = copy.uncosigned {
         println!("⚠ {uncosigned} Until they have, others may be shown another log than this one");
     }
