@@ -3,9 +3,14 @@
 use std::path::Path;
 
 use veritally_crypto::canonical;
+use veritally_crypto::ceremony::CeremonyPhase;
 use veritally_crypto::hash::Hash;
+use veritally_crypto::id::TrusteeId;
+use veritally_crypto::leaves::{Abandonment, AbandonmentTag, Base64Bytes, Part};
 use veritally_crypto::log::note::NoteVerifier;
 use veritally_crypto::log::tiles::encode_entries;
+use veritally_crypto::sample::{SampleElection, SampleError};
+use veritally_crypto::signature::{SigningSecret, sign};
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
@@ -13,15 +18,16 @@ fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::write(folder.join(name), bytes)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), SampleError> {
     let election = veritally_fuzz::election();
     let entries = &election.entries;
-    for bytes in entries {
+    for bytes in entries.iter().chain(&rare_entries()?) {
         let value: serde_json::Value = serde_json::from_slice(bytes)?;
         let name = value["type"].as_str().unwrap_or_default().replace("/v1", "");
         write("leaf", &name, bytes)?;
         match name.as_str() {
             "ballot" => write("ballot", "ballot", bytes)?,
+            "spoiled-ballot" => write("spoiled", "spoiled", bytes)?,
             "manifest" => write("manifest", "one-contest", bytes)?,
             _ => {}
         }
@@ -57,8 +63,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(write("record", "raw", &[&[12, 1, 0][..], &entries[3]].concat())?)
 }
 
+/// Entries of the types that the sample's election has no use for.
+fn rare_entries() -> Result<Vec<Vec<u8>>, SampleError> {
+    let rng = &mut veritally_fuzz::rng();
+    let mut failed = SampleElection::start((2, 3), |_| {}, rng)?;
+    failed.ceremony_until(CeremonyPhase::Confirm, rng)?;
+    let honest = failed.entries.len();
+    failed.complain(1, TrusteeId(3), rng)?;
+    failed.restart(&[])?;
+    let key = SigningSecret::from_seed(&failed.administrator.expose_seed());
+    let (reason, time_ms) = ("the sample ends here".into(), failed.time_ms);
+    failed.append_signed(Abandonment { administrator: 1, reason, signature: None, time_ms, tag: AbandonmentTag }, &key)?;
+    let message = failed.entries[1].clone();
+    let part = Part {
+        chunk: Base64Bytes(message.clone()),
+        message: Hash::of(&message),
+        part: 0,
+        parts: 2,
+        signature: None,
+        trustee: TrusteeId(1),
+        tag: "trustee-commit-part/v1".into(),
+    };
+    let part = canonical::to_bytes(&sign(part, &failed.fingerprint(), &failed.trustees[0].identity)?)?;
+    Ok(failed.entries.into_iter().skip(honest).chain([part]).collect())
+}
+
 /// A manifest with a contest of every type.
-fn every_type() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn every_type() -> Result<Vec<u8>, SampleError> {
     let mut manifest = (**election_manifest()).clone();
     let rules = [
         r#"{"blank":true,"max":2,"min":1,"seats":1,"type":"choice"}"#,

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::leaves::Leaf;
+use veritally_crypto::leaves::{Extension, ExtensionTag, Leaf};
 use veritally_crypto::log::{Checkpoint, InclusionProof, Receipt, SignedCheckpoint};
 use veritally_crypto::sample::{SampleElection, choice_contest, choose, id};
 use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
@@ -30,14 +30,22 @@ pub fn open_election(rng: &mut StdRng) -> SampleElection {
     election
 }
 
-/// The whole election, both voters having voted, one of them twice.
+/// The whole election: a credential re-issued, a test published, voting extended, both voters having voted, one of them
+/// twice.
 pub fn election() -> &'static SampleElection {
     static ELECTION: OnceLock<SampleElection> = OnceLock::new();
     ELECTION.get_or_init(|| {
         let rng = &mut rng();
         let mut election = open_election(rng);
+        let answers = |choice| choose("chair", &[choice], false).expect("the ids are well-formed");
+        election.reissue(1, rng).expect("nobody has voted");
+        election.publish_spoiled(0, &answers("a"), rng).expect("voting is open");
+        let key = SigningSecret::from_seed(&election.administrator.expose_seed());
+        let (time_ms, closes_at_ms) = (election.time_ms, election.state.closes_at_ms() + 1);
+        let extension = Extension { administrator: 1, closes_at_ms, signature: None, time_ms, tag: ExtensionTag };
+        election.append_signed(extension, &key).expect("it is later");
         for (voter, choice) in [(0, "a"), (1, "b"), (0, "b")] {
-            let answers = choose("chair", &[choice], false).expect("the ids are well-formed");
+            let answers = answers(choice);
             election.cast(voter, &answers, rng).expect("the ballot is right");
         }
         election.finish(rng).expect("all is there");
@@ -53,6 +61,12 @@ pub fn opening() -> BallotOpening {
     let key = election.voters[0].credential.public();
     let style = id("all").expect("the id is well-formed");
     context.prepare(&style, &answers, key, 1, Hash::ZERO, rng).expect("the answers are right").spoil()
+}
+
+/// The election's published spoiled ballot.
+pub fn spoiled() -> &'static [u8] {
+    let is_spoiled = |bytes: &&Vec<u8>| matches!(Leaf::parse(bytes), Ok(Leaf::SpoiledBallot(_)));
+    election().entries.iter().find(is_spoiled).expect("one was published")
 }
 
 /// A checkpoint of a log with one entry, and a receipt for it.
