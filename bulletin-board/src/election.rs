@@ -30,6 +30,7 @@ use crate::telemetry::Telemetry;
 mod admission;
 mod draft;
 mod extend;
+mod load;
 mod problems;
 mod put_off;
 mod schedule;
@@ -37,6 +38,8 @@ mod sequencer;
 mod sharing;
 mod snapshot;
 mod suspects;
+
+pub use load::Load;
 
 pub use sharing::Sharing;
 pub use snapshot::Snapshot;
@@ -158,6 +161,7 @@ struct Shared {
     put_off: put_off::PutOff,
     standing: sharing::Standing,
     snapshot: watch::Sender<Arc<Snapshot>>,
+    load: Load,
 }
 
 impl Shared {
@@ -238,6 +242,7 @@ impl Election {
             put_off,
             standing,
             snapshot,
+            load: Load::default(),
         });
         let (queue, waiting) = mpsc::channel(limits.queue_entries);
         // One batch may wait while one is committed; the next is being checked.
@@ -339,6 +344,12 @@ impl Election {
     #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// What its commits were like.
+    #[must_use]
+    pub fn load(&self) -> &Load {
+        &self.shared.load
     }
 
     /// Entries that wait to be checked.

@@ -7,14 +7,17 @@ use std::time::Duration;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use veritally_board_api::Status;
 use veritally_board_api::answers::Service;
 
 use crate::board::Board;
+use crate::election::{Election, Load};
 
 /// The format that [`Metrics::encode`] writes.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -158,6 +161,15 @@ impl Metrics {
     }
 }
 
+/// Name, help and where to find it.
+type HistogramOf = (&'static str, &'static str, fn(&Load) -> &Histogram);
+
+/// Of each election.
+const HISTOGRAMS: [HistogramOf; 2] = [
+    ("batch_entries", "Entries of each commit to an election's log", |load| &load.batch_entries),
+    ("commit_seconds", "From handing a batch to the store until it is durable", |load| &load.commit_seconds),
+];
+
 /// The elections' own numbers, read when they are asked for.
 #[derive(Debug)]
 struct Elections(std::sync::Weak<Board>);
@@ -165,19 +177,27 @@ struct Elections(std::sync::Weak<Board>);
 impl Collector for Elections {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Some(board) = self.0.upgrade() else { return Ok(()) };
-        let all: Vec<_> = board.running().iter().map(|election| election.status()).collect();
-        let mut gauge = |name: &str, help: &str, value: &dyn Fn(&veritally_board_api::Status) -> u64| {
+        let all: Vec<_> = board.running().into_iter().map(|election| (election.status(), election)).collect();
+        for (name, help, of) in HISTOGRAMS {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            for (status, election) in &all {
+                let labels = [("election", status.election.to_string())];
+                of(election.load()).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        let mut gauge = |name: &str, help: &str, value: &dyn Fn(&Status, &Election) -> u64| {
             let family = ConstGauge::<u64>::new(0);
             let mut metric = encoder.encode_descriptor(name, help, None, family.metric_type())?;
-            for status in &all {
+            for (status, election) in &all {
                 let labels = [("election", status.election.to_string())];
-                ConstGauge::new(value(status)).encode(metric.encode_family(&labels)?)?;
+                ConstGauge::new(value(status, election)).encode(metric.encode_family(&labels)?)?;
             }
             Ok(())
         };
-        gauge("log_entries", "Entries in an election's log", &|s| s.head.tree_size)?;
-        gauge("ballots_cast", "Ballots in an election's log", &|s| s.counts.ballots_cast)?;
-        gauge("ballots_counted", "Voters whose ballot counts", &|s| s.counts.ballots_counted)?;
-        gauge("writable", "1 while an election's log can be written", &|s| u64::from(s.service == Service::Serving))
+        gauge("log_entries", "Entries in an election's log", &|s, _| s.head.tree_size)?;
+        gauge("ballots_cast", "Ballots in an election's log", &|s, _| s.counts.ballots_cast)?;
+        gauge("ballots_counted", "Voters whose ballot counts", &|s, _| s.counts.ballots_counted)?;
+        gauge("queue_entries", "Entries that wait to be checked", &|_, e| e.queued() as u64)?;
+        gauge("writable", "1 while an election's log can be written", &|s, _| u64::from(s.service == Service::Serving))
     }
 }

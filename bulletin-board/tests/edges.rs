@@ -207,6 +207,17 @@ async fn metrics_and_health_are_there_for_operators() {
     assert_eq!(value("veritally_board_requests_total", ("route", "ballots")), 2.0);
     assert_eq!(value("veritally_board_ballots_cast", ("election", "sample")), 2.0);
     assert_eq!(value("veritally_board_writable", ("election", "sample")), 1.0);
+    assert_eq!(value("veritally_board_queue_entries", ("election", "sample")), 0.0);
+    // Every entry of the log after the manifest came in some commit.
+    let sum = |name: &str| -> f64 {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(&format!("veritally_board_{name}{{election=\"sample\"}} ")));
+        line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
+    };
+    let logged = value("veritally_board_log_entries", ("election", "sample")) - 1.0;
+    assert_eq!(sum("batch_entries_sum"), logged);
+    assert!(sum("commit_seconds_count") >= 1.0 && sum("commit_seconds_count") <= logged);
+    assert!(sum("commit_seconds_sum") > 0.0);
     assert!(!text.contains("127.0.0.1"), "no address is a label");
     assert!(board.terminate());
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Running, now_ms, receipt, sample_for};
+use common::{now_ms, open_on, receipt, sample_for};
 use veritally_board_api::files::Ready;
 use veritally_board_api::{Client, key_file};
 use veritally_crypto::hash::Hash;
@@ -73,31 +73,13 @@ fn rounds() -> usize {
     if std::env::var("VERITALLY_SOAK").is_ok_and(|soak| soak == "1") { 50 } else { 2 }
 }
 
-/// As the sample's board, but with this folder's operator's token.
-async fn open_election(server: &Server, data: &Path, voters: usize) -> Running {
-    let client = server.client();
-    let token = std::fs::read_to_string(data.join("operator.token")).unwrap();
-    let mut sample = sample_for(&client.board_info().await.unwrap(), now_ms(), 1);
-    let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(2);
-    client.create_election(sample.entries[0].clone(), &token).await.unwrap();
-    sample.ceremony(&mut rng).unwrap();
-    sample.roll(&vec![("all", "all", 1); voters], &mut rng).unwrap();
-    sample.open().unwrap();
-    let board = client.election("sample".parse().unwrap());
-    let mut running = Running { sample, board, rng };
-    for entry in running.sample.entries.clone().into_iter().skip(1) {
-        running.post(entry).await;
-    }
-    running
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_during_casting_keeps_every_acknowledged_ballot() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_owned();
     let per_round = 120;
     let mut server = Server::start(&data);
-    let mut running = open_election(&server, &data, rounds() * per_round).await;
+    let mut running = open_on(&server.client(), &data, rounds() * per_round, |_| {}).await;
     let mut acknowledged: Vec<(Vec<u8>, String)> = Vec::new();
     let mut checkpoints = Vec::new();
     for round in 0..rounds() {

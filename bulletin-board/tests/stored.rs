@@ -1,4 +1,4 @@
-//! Databases of earlier versions, kept under `tests/stored/`: this version must read them and go on.
+//! Databases of earlier versions, kept under `tests/stored/` (made by `examples/stored.rs`): this version must read them and go on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use common::{ManualClock, Running, Setup, TestBoard, now_ms, receipt, settled};
+use common::{ManualClock, Setup, TestBoard, receipt};
 use tokio::runtime::Handle;
 use veritally_board::fsck;
 use veritally_board::replay::Trust;
@@ -18,29 +18,6 @@ use veritally_crypto::record::Phase;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stored")
-}
-
-/// Makes the stored file of the present schema, and a ballot that fits it: run once when a schema is released. (Until
-/// version 1.0 also when the format of an entry changes.)
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "writes a file that is kept: VERITALLY_SCHEMA=n cargo test -p veritally-board --test stored -- --ignored"]
-async fn make_the_stored_database() {
-    let schema = std::env::var("VERITALLY_SCHEMA").expect("the schema's number");
-    let directory = tempfile::tempdir().unwrap();
-    let test = TestBoard::start(directory.path(), Setup::default()).await;
-    let mut running = Running::open(&test.client, 3, now_ms()).await;
-    for (voter, choice) in [(0, "a"), (1, "b"), (0, "c")] {
-        let ballot = running.ballot(voter, choice);
-        receipt(running.board.submit_ballot(ballot.bytes().to_vec()).await.unwrap());
-    }
-    settled(&running.board).await;
-    test.stop().await;
-    let out = folder().join(format!("schema-{schema}.db"));
-    std::fs::create_dir_all(folder()).unwrap();
-    let _ = std::fs::remove_file(&out);
-    std::fs::write(out.with_extension("ballot.json"), running.ballot(2, "b").bytes()).unwrap();
-    let database = rusqlite::Connection::open(directory.path().join("board.db")).unwrap();
-    database.execute("VACUUM INTO ?1", [out.to_str().unwrap()]).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

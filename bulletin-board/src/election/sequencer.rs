@@ -190,14 +190,15 @@ impl Sequencer {
     async fn commit(&mut self, draft: Draft) {
         let Draft { committable, accepted, doubtful, tally_head_due } = draft;
         if let Some(Committable { batch, frontier, snapshot, has_tally_head }) = committable {
-            let appended = batch.leaves.len() as u64;
+            let (entries, started) = (batch.leaves.len(), Instant::now());
             let result = self.shared.store.append(&self.shared.id, self.position, batch).await;
             if let Err(error) = result {
                 let problem = self.append_failed(&error);
                 let answers = accepted.into_iter().map(|(a, ..)| a).chain(doubtful.into_iter().map(|(a, ..)| a));
                 return refuse_all(answers, &problem);
             }
-            self.position.tree_size += appended;
+            self.shared.load.committed(entries, started.elapsed());
+            self.position.tree_size += entries as u64;
             self.failures = 0;
             self.frontier = frontier;
             self.shared.snapshot.send_replace(Arc::new(snapshot));

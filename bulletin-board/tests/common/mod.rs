@@ -319,3 +319,20 @@ pub fn receipt(submitted: Submitted) -> (String, bool) {
         Submitted::Pending { .. } => panic!("pending"),
     }
 }
+
+/// An open election of the sample on the board with this folder, with so many voters and a change of the manifest.
+pub async fn open_on(client: &Client, data: &Path, voters: usize, change: impl FnOnce(&mut Manifest)) -> Running {
+    let token = std::fs::read_to_string(data.join("operator.token")).unwrap();
+    let mut sample = sample_with(&client.board_info().await.unwrap(), now_ms(), 1, change);
+    let mut rng = StdRng::seed_from_u64(2);
+    client.create_election(sample.entries[0].clone(), &token).await.unwrap();
+    sample.ceremony(&mut rng).unwrap();
+    sample.roll(&vec![("all", "all", 1); voters], &mut rng).unwrap();
+    sample.open().unwrap();
+    let board = client.election("sample".parse().unwrap());
+    let mut running = Running { sample, board, rng };
+    for entry in running.sample.entries.clone().into_iter().skip(1) {
+        running.post(entry).await;
+    }
+    running
+}

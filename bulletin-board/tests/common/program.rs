@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use veritally_board_api::Client;
 use veritally_board_api::files::Ready;
 
-use crate::common::{NAME, Running, now_ms, sample_with};
+use crate::common::{NAME, Running, open_on};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_veritally-board");
 
@@ -113,19 +113,7 @@ impl Program {
         voters: usize,
         change: impl FnOnce(&mut veritally_crypto::manifest::Manifest),
     ) -> Running {
-        let token = std::fs::read_to_string(self.data.join("operator.token")).unwrap();
-        let mut sample = sample_with(&client.board_info().await.unwrap(), now_ms(), 1, change);
-        let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(2);
-        client.create_election(sample.entries[0].clone(), &token).await.unwrap();
-        sample.ceremony(&mut rng).unwrap();
-        sample.roll(&vec![("all", "all", 1); voters], &mut rng).unwrap();
-        sample.open().unwrap();
-        let board = client.election("sample".parse().unwrap());
-        let mut running = Running { sample, board, rng };
-        for entry in running.sample.entries.clone().into_iter().skip(1) {
-            running.post(entry).await;
-        }
-        running
+        open_on(client, &self.data, voters, change).await
     }
 }
 
