@@ -1,54 +1,54 @@
-//! Ballots of a 1-of-5 contest: encryption with proof, verification alone and in batches, against the floor of the same
-//! run: decoding a ballot's 15 points and multiplying them in one multiscalar multiplication of the batch's size.
+//! Ballots of every contest type: encryption with proof, verification from bytes alone and in batches, and the floor of each
+//! batch: decoding each of its ballots' M + 9 points and multiplying it once. CPU time of one thread.
 //!
-//! `cargo bench -p veritally-benches --bench ballots`
+//! `cargo bench -p veritally-benches --bench ballots [-- FILTER]`; benches/report runs all benches.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+mod measure;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use measure::CpuTime;
+use veritally_benches::types::{Case, ONE_OF_FIVE, cases, decode_and_multiply, random_points};
 use veritally_crypto::ballot::EncryptedBallot;
-use veritally_crypto::group::{EncodedPoint, RistrettoPoint, Scalar, random_scalar};
-use veritally_crypto::sample::{SampleElection, choose};
 
-/// Points of a 1-of-5 ballot that are decoded: M + 9.
-const POINTS: usize = 14;
+/// Ballots of one equation, for the type that is measured in all sizes.
+const SIZES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+/// For the others.
+const BATCH: usize = 200;
 
-fn ballots(criterion: &mut Criterion) {
+fn ballots(criterion: &mut Criterion<CpuTime>) {
+    for case in cases() {
+        let id = case.id();
+        let mut group = criterion.benchmark_group(&id);
+        type_of(&mut group, case, if id == ONE_OF_FIVE { &SIZES } else { &[BATCH] });
+        group.finish();
+    }
+}
+
+fn type_of(group: &mut criterion::BenchmarkGroup<'_, CpuTime>, case: Case, sizes: &[usize]) {
     let rng = &mut rand::rng();
-    let election = SampleElection::open_with(1_000, rng).unwrap();
+    // A credential may stand in many ballots of one batch: what is measured here does not look at that.
+    let election = case.election(BATCH, rng).unwrap();
+    group.bench_function("encrypt and prove", |b| b.iter(|| case.ballot(&election, 0, &mut rand::rng()).unwrap()));
+    let some: Vec<Vec<u8>> =
+        (0..BATCH).map(|voter| case.ballot(&election, voter, rng).unwrap().bytes().to_vec()).collect();
     let context = election.state.ballot_context().unwrap();
-    let answers = choose("chair", &["c"], false).unwrap();
-    let mut group = criterion.benchmark_group("1-of-5");
-    group.sample_size(10);
-    group.bench_function("encrypt and prove", |b| b.iter(|| election.ballot(0, &answers, &mut rand::rng()).unwrap()));
-    let all: Vec<EncryptedBallot> = (0..1_000).map(|voter| election.ballot(voter, &answers, rng).unwrap()).collect();
-    let encoded: Vec<EncodedPoint> =
-        (0..POINTS * 1_000).map(|_| (&RistrettoPoint::mul_base(&random_scalar(rng))).into()).collect();
-    let scalars: Vec<Scalar> = encoded.iter().map(|_| random_scalar(rng)).collect();
-    for size in [1, 10, 100, 1_000] {
+    let points = EncryptedBallot::parse(&some[0]).unwrap().leaf().data.len() + 9;
+    for &size in sizes {
         group.throughput(Throughput::Elements(size as u64));
         group.bench_with_input(BenchmarkId::new("verify from bytes", size), &size, |b, &size| {
-            let bytes: Vec<_> = all[..size].iter().map(|ballot| ballot.bytes().to_vec()).collect();
-            b.iter_batched(
-                || (),
-                |()| {
-                    let parsed = bytes.iter().map(|bytes| EncryptedBallot::parse(bytes).unwrap()).collect();
-                    assert!(context.verify_batch(parsed, &mut rand::rng()).iter().all(Result::is_ok));
-                },
-                BatchSize::PerIteration,
-            );
+            b.iter(|| {
+                let parsed =
+                    some.iter().cycle().take(size).map(|bytes| EncryptedBallot::parse(bytes).unwrap()).collect();
+                assert!(context.verify_batch(parsed, &mut rand::rng()).iter().all(Result::is_ok));
+            });
         });
-        group.bench_with_input(BenchmarkId::new("floor", size), &size, |b, &size| {
-            b.iter(|| floor(&encoded[..POINTS * size], &scalars[..POINTS * size]));
+        let (encoded, scalars) = random_points(points * size, rng);
+        group.bench_with_input(BenchmarkId::new("floor", size), &size, |b, _| {
+            b.iter(|| decode_and_multiply(&encoded, &scalars));
         });
     }
-    group.finish();
 }
 
-/// What no verifier of these ballots can do without: decode each point, multiply it once.
-fn floor(encoded: &[EncodedPoint], scalars: &[Scalar]) -> RistrettoPoint {
-    let points: Vec<_> = encoded.iter().map(|point| point.decode().unwrap()).collect();
-    veritally_crypto::group::vartime_multiscalar_mul(scalars, &points)
-}
-
-criterion_group!(benches, ballots);
+criterion_group! { name = benches; config = measure::criterion(); targets = ballots }
 criterion_main!(benches);

@@ -132,10 +132,12 @@ impl EncryptedBallot {
     /// # Errors
     /// [`BallotError::Canonical`], [`BallotError::NotABallot`].
     pub fn parse(bytes: &[u8]) -> Result<Self, BallotError> {
-        match Leaf::parse(bytes)? {
-            Leaf::Ballot(leaf) => Ok(Self { leaf: *leaf, bytes: bytes.to_vec(), hash: Hash::of(bytes) }),
-            _ => Err(BallotError::NotABallot),
-        }
+        let leaf = match Leaf::parse_ballot(bytes) {
+            Ok(leaf) => leaf,
+            // Says what it is instead, or what is wrong with it.
+            Err(_) => return Err(Leaf::parse(bytes).map_or_else(BallotError::from, |_| BallotError::NotABallot)),
+        };
+        Ok(Self { leaf, bytes: bytes.to_vec(), hash: Hash::of(bytes) })
     }
 
     fn from_leaf(leaf: BallotLeaf) -> Result<Self, BallotError> {

@@ -21,7 +21,7 @@ pub use decryption::{
 };
 pub use dispute::{Complaint, Exclusion, ExclusionReason, Restart};
 pub use part::{CHUNK_BYTES, MAX_MESSAGE_BYTES, Part, split};
-pub use roll::{Reissue, Roll, RollEntry, RollPart};
+pub use roll::{DecodedCredentials, Reissue, Roll, RollEntry, RollPart};
 pub use voting::{Abandonment, BallotLeaf, Closing, Extension, Opening, SpoiledBallot, TallyHead};
 
 /// Declares a zero-sized tag that reads and writes one fixed string, the member `type`.
@@ -158,6 +158,16 @@ impl Leaf {
         Self::parse_message(bytes)
     }
 
+    /// Parses the bytes of a ballot's entry, and of nothing else: without a look at its type first.
+    pub(crate) fn parse_ballot(bytes: &[u8]) -> Result<BallotLeaf, CanonicalError> {
+        if bytes.len() > MAX_LEAF_BYTES {
+            return Err(CanonicalError::TooLong(bytes.len()));
+        }
+        let ballot: BallotLeaf = canonical::from_bytes_sorted(bytes)?;
+        integers([ballot.counter])?;
+        Ok(ballot)
+    }
+
     /// Parses the bytes of a whole message, which may be longer than an entry when it came in parts.
     pub(crate) fn parse_message(bytes: &[u8]) -> Result<Self, CanonicalError> {
         use canonical::{from_bytes, from_bytes_sorted};
@@ -185,11 +195,7 @@ impl Leaf {
             RollTag::NAME => Self::Roll(from_bytes(bytes)?),
             ReissueTag::NAME => Self::Reissue(from_bytes(bytes)?),
             OpeningTag::NAME => Self::Opening(from_bytes(bytes)?),
-            BallotTag::NAME => {
-                let ballot: BallotLeaf = from_bytes_sorted(bytes)?;
-                integers([ballot.counter])?;
-                Self::Ballot(Box::new(ballot))
-            }
+            BallotTag::NAME => Self::Ballot(Box::new(Self::parse_ballot(bytes)?)),
             SpoiledBallotTag::NAME => Self::SpoiledBallot(Box::new(from_bytes(bytes)?)),
             TallyHeadTag::NAME => Self::TallyHead(from_bytes(bytes)?),
             ExtensionTag::NAME => Self::Extension(from_bytes(bytes)?),

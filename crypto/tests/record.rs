@@ -4,14 +4,16 @@
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_crypto::canonical;
+use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::{
-    Abandonment, AbandonmentTag, Closing, ClosingTag, ElectionResult, Extension, ExtensionTag, Head, ResultTag,
+    Abandonment, AbandonmentTag, Closing, ClosingTag, DecodedCredentials, ElectionResult, Extension, ExtensionTag,
+    Head, Leaf, ResultTag, RollPart,
 };
 use veritally_crypto::manifest::{BallotStyle, Group, Manifest};
 use veritally_crypto::record::{Phase, Rejection};
 use veritally_crypto::sample::{OPENS_AT_MS, SampleElection, SampleError, choose, english, id};
-use veritally_crypto::signature::SigningSecret;
+use veritally_crypto::signature::{SigningSecret, sign};
 
 fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
@@ -362,6 +364,28 @@ fn a_roll_that_is_unsorted_repeated_or_over_the_total_weight_is_refused() {
     assert_eq!(election.append_signed(part(&[]), &registrar).unwrap_err().code(), "roll");
     registrar_list.reverse();
     election.append_signed(part(&registrar_list), &registrar).unwrap();
+}
+
+#[test]
+fn credentials_that_were_decoded_before_are_believed_for_that_part_of_the_roll_only() {
+    let mut rng = rng(6);
+    let mut honest = SampleElection::start((2, 3), |_| {}, &mut rng).unwrap();
+    honest.ceremony(&mut rng).unwrap();
+    honest.roll(&[("all", "all", 1)], &mut rng).unwrap();
+    let is_part = |entry: &&Vec<u8>| matches!(Leaf::parse(entry), Ok(Leaf::RollPart(_)));
+    let Leaf::RollPart(good) = Leaf::parse(honest.entries.iter().find(is_part).unwrap()).unwrap() else { panic!() };
+    for wrong in [EncodedPoint::IDENTITY, EncodedPoint([0xff; 32])] {
+        let mut election = SampleElection::start((2, 3), |_| {}, &mut rng).unwrap();
+        let mut part = RollPart { signature: None, ..good.clone() };
+        part.entries[0].credential = wrong;
+        assert_eq!(DecodedCredentials::of(&part), None);
+        let registrar = SigningSecret::from_seed(&election.registrar.expose_seed());
+        let part = sign(part, &election.fingerprint(), &registrar).unwrap();
+        let bytes = canonical::to_bytes(&part).unwrap();
+        let decoded = DecodedCredentials::of(&good).unwrap();
+        let error = election.state.apply_roll_part(&part, Some(&decoded), &bytes).unwrap_err();
+        assert!(error.to_string().contains("not a valid group element"), "{error}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use veritally_crypto::ballot::{BallotContext, EncryptedBallot};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::{Head, Leaf, TallyHead};
+use veritally_crypto::leaves::{DecodedCredentials, Head, Leaf, TallyHead};
 use veritally_crypto::log::tiles::{TILE_WIDTH, TileKind, TilePath};
 use veritally_crypto::manifest::Manifest;
 use veritally_crypto::record::{RecordState, Rejection};
@@ -19,7 +19,7 @@ use crate::checks::tree::Tree;
 use crate::checks::{self, Check};
 use crate::findings::{Conclusion, Findings};
 use crate::options::{Options, VerifyError};
-use crate::pipeline::{Body, Entry, Plan, Window, prepare, verify_ballots};
+use crate::pipeline::{Body, Bundle, Bundles, Entry, verify_ballots};
 use crate::progress::{Progress, Stage};
 use crate::report::{Report, Verdict};
 use crate::source::{self, MAX_ENTRIES, Source, SourceError};
@@ -135,8 +135,7 @@ impl<'a> Audit<'a> {
     /// Looks at all entries of the checkpoint that did not go by yet.
     pub(crate) fn advance(&mut self, progress: &dyn Progress) -> Result<(), VerifyError> {
         progress.begin(Stage::Verify, self.tree_size().saturating_sub(self.tree.size()));
-        let threads = std::sync::Arc::clone(&self.threads);
-        threads.install(|| self.run(progress))?;
+        self.run(progress)?;
         progress.finish();
         Ok(())
     }
@@ -145,45 +144,40 @@ impl<'a> Audit<'a> {
         self.checkpoint.tree_size()
     }
 
+    /// Entries are applied on this thread, and prepared on those of the pool.
     fn run(&mut self, progress: &dyn Progress) -> Result<(), VerifyError> {
-        let source = self.source;
-        let mut plan = Plan::new(source, self.tree.size(), self.tree_size().min(MAX_ENTRIES));
-        let context = self.context();
-        let mut next = plan.next()?.map(|files| prepare(source, files, context.as_deref())).transpose()?;
-        while let Some(window) = next.take() {
-            let last = window.broken.is_some();
-            let files = if last { None } else { plan.next()? };
-            let context = self.state.as_ref().and_then(RecordState::ballot_context).cloned();
-            let (applied, prepared) = rayon::join(
-                || self.apply(window, progress),
-                || files.map(|files| prepare(source, files, context.as_deref())).transpose(),
-            );
-            applied?;
-            next = prepared?;
-        }
-        Ok(())
+        let mut bundles = Bundles::new(self.source, self.tree.size(), self.tree_size().min(MAX_ENTRIES));
+        let threads = std::sync::Arc::clone(&self.threads);
+        threads.in_place_scope_fifo(|scope| {
+            while let Some(bundle) = bundles.next(scope, self.context()) {
+                match bundle? {
+                    Ok(bundle) => self.apply(bundle, progress)?,
+                    Err((path, problem)) => {
+                        let entry = self.tree.size();
+                        self.findings.fail(Check::Root, entry, format!("the file {path}, which holds it, {problem}."));
+                        self.obstruct(Check::Root, entry);
+                        break;
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 
-    fn apply(&mut self, window: Window, progress: &dyn Progress) -> Result<(), VerifyError> {
-        for bundle in window.bundles {
-            checks::log::earlier_versions(self, &bundle)?;
-            self.offsets.extend(&bundle.offsets);
-            let count = bundle.entries.len() as u64;
-            let mut entries = bundle.entries.into_iter();
-            while let Some(mut entry) = entries.next() {
-                // Ballots behind the opening in the same window were read when there was no context yet.
-                if let (Body::Ballot(_), Some(context)) = (&entry.body, self.context()) {
-                    verify_ballots(std::iter::once(&mut entry).chain(entries.as_mut_slice()), &context)?;
-                }
-                self.entry(entry)?;
+    fn apply(&mut self, bundle: Bundle, progress: &dyn Progress) -> Result<(), VerifyError> {
+        checks::log::earlier_versions(self, &bundle)?;
+        self.offsets.extend(&bundle.offsets);
+        let count = bundle.entries.len() as u64;
+        let mut entries = bundle.entries.into_iter();
+        while let Some(mut entry) = entries.next() {
+            // Ballots behind the opening in the same bundle were read when there was no context yet.
+            if let (Body::Ballot(_), Some(context)) = (&entry.body, self.context()) {
+                let unverified: Vec<_> = std::iter::once(&mut entry).chain(entries.as_mut_slice()).collect();
+                self.threads.install(|| verify_ballots(unverified, &context))?;
             }
-            progress.advance(count);
+            self.entry(entry)?;
         }
-        if let Some((path, problem)) = window.broken {
-            let entry = self.tree.size();
-            self.findings.fail(Check::Root, entry, format!("the file {path}, which holds it, {problem}."));
-            self.obstruct(Check::Root, entry);
-        }
+        progress.advance(count);
         Ok(())
     }
 
@@ -201,7 +195,7 @@ impl<'a> Audit<'a> {
             return Ok(());
         }
         match entry.body {
-            Body::Leaf(leaf, bytes) => self.leaf(index, &leaf, &bytes),
+            Body::Leaf(leaf, bytes, decoded) => self.leaf(index, &leaf, &bytes, decoded.as_ref()),
             Body::Verified(ballot) => {
                 self.facts.proofs += 1;
                 checks::ballots::good(self, index, &ballot)?;
@@ -217,7 +211,7 @@ impl<'a> Audit<'a> {
         Ok(())
     }
 
-    fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8]) {
+    fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8], decoded: Option<&DecodedCredentials>) {
         let Some(state) = &mut self.state else { return };
         let announced = state.closes_at_ms();
         // After a refusal the state has fewer entries than the log: the position is compared here instead.
@@ -229,7 +223,11 @@ impl<'a> Audit<'a> {
             }
             _ => None,
         };
-        match state.apply(moved.as_ref().unwrap_or(leaf), bytes) {
+        let applied = match leaf {
+            Leaf::RollPart(part) => state.apply_roll_part(part, decoded, bytes),
+            _ => state.apply(moved.as_ref().unwrap_or(leaf), bytes),
+        };
+        match applied {
             Ok(()) => self.applied(index, leaf, announced),
             Err(rejection) => self.refuse(index, Subject::of(leaf), Some(leaf), &rejection, ""),
         }

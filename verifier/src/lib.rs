@@ -19,9 +19,9 @@
 //! - [`voter`]: receipts and opened ballots, on any device.
 //! - [`witness`]: cosigns checkpoints (C2SP tlog-witness), as a server, by asking boards, or inside another program.
 //!
-//! Records are streamed: a window of entries is read, parsed and its ballots verified on all cores, while the window
-//! before is applied in order. Memory is what `RecordState` keeps (about 150 bytes a voter), 20 bytes a ballot for
-//! confirmation codes and positions, and two windows.
+//! Records are streamed: bundles of entries are read, parsed and their ballots verified on all cores, while those before
+//! are applied in order. Memory is what `RecordState` keeps (about 150 bytes a voter), 20 bytes a ballot for confirmation
+//! codes and positions, and the bundles under way.
 
 mod audit;
 pub mod checks;

@@ -1,28 +1,38 @@
-//! From files to parsed entries with verified ballots, window by window, on all cores.
+//! From files to parsed entries with verified ballots, bundle by bundle, on all cores.
 //!
-//! A window is some megabytes of consecutive entry bundles. While one is applied in order by [`crate::audit`], the next
-//! one is read, parsed, hashed and its ballots verified here; nothing here depends on order.
+//! While [`crate::audit`] applies the entries in order on a thread of its own, the bundles behind them are read, parsed and
+//! hashed here and their ballots verified; nothing here depends on order. Bundles are handed out one by one, so that no core
+//! waits for the others at the end of some larger portion.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
+use rayon::ScopeFifo;
 use rayon::prelude::*;
 use veritally_crypto::ballot::{BallotContext, BallotError, EncryptedBallot, VerifiedBallot};
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::Leaf;
+use veritally_crypto::leaves::{DecodedCredentials, Leaf};
 use veritally_crypto::log::tiles::{TilePath, bundles_of, decode_entries};
 
 use crate::VerifyError;
 use crate::checks::tree::leaf_hash;
 use crate::source::{Content, Source, SourceError, limit, locate};
 
-/// Bytes of entries in a window. Parsed they take about four times as much, and two windows are under way; one bundle
-/// of 16 MiB still fits a window of its own.
-const WINDOW_BYTES: u64 = 6 << 20;
+/// Bytes of bundles that are under way. Parsed they take about three times as much. One bundle has at most 16 MiB; there is
+/// always one.
+const AHEAD_BYTES: u64 = 12 << 20;
 
-/// Ballots whose checks are folded into one equation: the gain from more is small, and a core is busy for some 40 ms.
+/// Ballots whose checks are folded into one equation, at most: a full bundle. The gain from more is small, and a core is
+/// busy for some 40 ms.
 const BATCH: usize = 256;
+
+/// Bytes of ballots in one equation, so that the work on bundles with large ballots is spread over the cores too.
+const BATCH_BYTES: usize = 512 << 10;
 
 /// Why a bundle is not there.
 const MISSING: &str = "is missing";
@@ -30,8 +40,8 @@ const MISSING: &str = "is missing";
 /// An entry as it was found.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Anything but a ballot, with its bytes.
-    Leaf(Box<Leaf>, Vec<u8>),
+    /// Anything but a ballot, with its bytes; of a part of the roll the credentials, if all are group elements.
+    Leaf(Box<Leaf>, Vec<u8>, Option<DecodedCredentials>),
     /// A ballot whose proof is not looked at yet.
     Ballot(EncryptedBallot),
     /// A ballot whose proof holds.
@@ -61,103 +71,105 @@ pub(crate) struct Bundle {
     pub(crate) offsets: Vec<u32>,
 }
 
-/// Consecutive bundles, and why there is no next one if there should be.
-#[derive(Debug, Default)]
-pub(crate) struct Window {
-    pub(crate) bundles: Vec<Bundle>,
-    pub(crate) broken: Option<(TilePath, &'static str)>,
-}
-
 /// A file that is to be read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Located {
+struct Located {
     /// As the size of the tree says.
     wanted: TilePath,
     /// As it lies there.
     found: TilePath,
 }
 
-/// The files of a window.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    files: Vec<Located>,
-    /// Entries before this one went by already.
-    from: LeafIndex,
-    /// The one behind them, if it should be there and is not.
-    missing: Option<TilePath>,
-}
+/// Why there is no bundle where there should be one; what comes behind can't be put in order.
+pub(crate) type Broken = (TilePath, &'static str);
 
-/// Which files are read together.
-pub(crate) struct Plan<'a> {
+type Outcome = Result<Result<Bundle, Broken>, VerifyError>;
+
+/// The bundles of a record, in order, prepared on the threads of a pool while those before are looked at.
+pub(crate) struct Bundles<'a> {
     source: &'a dyn Source,
     /// The first entry that is wanted.
     from: LeafIndex,
     tiles: Box<dyn Iterator<Item = TilePath> + Send + 'a>,
-    /// Taken from `tiles`, too large for the window before.
-    held: Option<(Located, u64)>,
+    /// Under way, with the sizes of their files.
+    ahead: VecDeque<(u64, Receiver<Outcome>)>,
+    ahead_bytes: u64,
+    /// What ballots are verified with, from the opening on.
+    context: Option<Arc<BallotContext>>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> Bundles<'a> {
     /// For the entries from `from` on.
     pub(crate) fn new(source: &'a dyn Source, from: LeafIndex, tree_size: u64) -> Self {
-        Self { source, from, tiles: Box::new(bundles_of(from, tree_size)), held: None }
+        let tiles = Box::new(bundles_of(from, tree_size));
+        Self { source, from, tiles, ahead: VecDeque::new(), ahead_bytes: 0, context: None }
     }
 
-    /// The files of the next window; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Files>, SourceError> {
-        let (mut files, mut bytes) = (vec![], 0);
-        loop {
-            let (located, size) = match self.held.take() {
-                Some(held) => held,
-                None => {
-                    let Some(wanted) = self.tiles.next() else { break };
-                    let Some((found, size)) = locate(self.source, wanted)? else {
-                        return Ok(Some(Files { files, from: self.from, missing: Some(wanted) }));
-                    };
-                    (Located { wanted, found }, size)
+    /// The next bundle; `None` at the end. `context` is that of the entries applied so far.
+    pub(crate) fn next(&mut self, scope: &ScopeFifo<'a>, context: Option<Arc<BallotContext>>) -> Option<Outcome> {
+        if self.context.is_none() {
+            self.context = context;
+            self.verify_ahead(scope);
+        }
+        self.fill(scope);
+        let (size, outcome) = self.ahead.pop_front()?;
+        self.ahead_bytes -= size;
+        let outcome = receive(&outcome);
+        // The threads have something to do while this one is looked at.
+        self.fill(scope);
+        Some(outcome)
+    }
+
+    fn fill(&mut self, scope: &ScopeFifo<'a>) {
+        while self.ahead.is_empty() || self.ahead_bytes < AHEAD_BYTES {
+            let Some(wanted) = self.tiles.next() else { break };
+            let (size, outcome) = match locate(self.source, wanted) {
+                Ok(Some((found, size))) => {
+                    let (source, file, from) = (self.source, Located { wanted, found }, self.from);
+                    let context = self.context.clone();
+                    (size, spawn(scope, move || verify(read(source, file, from)?, context.as_deref())))
                 }
+                Ok(None) => (0, spawn(scope, move || Ok(Err((wanted, MISSING))))),
+                Err(error) => (0, spawn(scope, move || Err(error.into()))),
             };
-            if !files.is_empty() && bytes + size > WINDOW_BYTES {
-                self.held = Some((located, size));
-                break;
-            }
-            bytes += size;
-            files.push(located);
+            self.ahead_bytes += size;
+            self.ahead.push_back((size, outcome));
         }
-        Ok((!files.is_empty()).then_some(Files { files, from: self.from, missing: None }))
+    }
+
+    /// What was read before there was a context.
+    fn verify_ahead(&mut self, scope: &ScopeFifo<'a>) {
+        let Some(context) = &self.context else { return };
+        for (_, outcome) in &mut self.ahead {
+            let (read, context) = (receive(outcome), Arc::clone(context));
+            *outcome = spawn(scope, move || verify(read?, Some(&context)));
+        }
     }
 }
 
-/// Reads, parses, hashes, and verifies ballots if there is a `context` yet.
-pub(crate) fn prepare(
-    source: &dyn Source,
-    Files { files, from, missing }: Files,
-    context: Option<&BallotContext>,
-) -> Result<Window, VerifyError> {
-    let read: Vec<Result<Bundle, (TilePath, &'static str)>> =
-        files.par_iter().map(|file| read(source, *file, from)).collect::<Result<_, _>>()?;
-    let mut window = Window { bundles: vec![], broken: missing.map(|path| (path, MISSING)) };
-    for bundle in read {
-        match bundle {
-            Ok(bundle) => window.bundles.push(bundle),
-            // What comes behind can't be put in order.
-            Err(broken) => {
-                window.broken = Some(broken);
-                break;
-            }
-        }
-    }
-    if let Some(context) = context {
-        verify_ballots(window.bundles.iter_mut().flat_map(|bundle| &mut bundle.entries), context)?;
-    }
-    Ok(window)
+fn spawn<'a>(scope: &ScopeFifo<'a>, task: impl FnOnce() -> Outcome + Send + 'a) -> Receiver<Outcome> {
+    let (sender, receiver) = sync_channel(1);
+    scope.spawn_fifo(move |_| {
+        // Nobody waits any more when something before it could not be read.
+        let _ = sender.send(task());
+    });
+    receiver
 }
 
-fn read(
-    source: &dyn Source,
-    file: Located,
-    from: LeafIndex,
-) -> Result<Result<Bundle, (TilePath, &'static str)>, SourceError> {
+fn receive(outcome: &Receiver<Outcome>) -> Outcome {
+    // The sender is dropped without a word only if its thread panicked.
+    outcome.recv().unwrap_or(Err(VerifyError::System("threads")))
+}
+
+/// Verifies a bundle's ballots if there is a `context` yet.
+fn verify(mut read: Result<Bundle, Broken>, context: Option<&BallotContext>) -> Outcome {
+    if let (Ok(bundle), Some(context)) = (&mut read, context) {
+        verify_ballots(&mut bundle.entries, context)?;
+    }
+    Ok(read)
+}
+
+fn read(source: &dyn Source, file: Located, from: LeafIndex) -> Result<Result<Bundle, Broken>, SourceError> {
     let Located { wanted, found } = file;
     let bytes = match source.read(&found.to_string(), limit(found.kind()))? {
         Content::Bytes(bytes) => bytes,
@@ -167,17 +179,19 @@ fn read(
     let Ok(entries) = decode_entries(&bytes, found.width()) else {
         return Ok(Err((wanted, "is damaged: it does not hold as many entries as it should")));
     };
-    let (mut parsed, mut offsets, mut offset) = (vec![], vec![], 0u32);
+    let (mut wanted_entries, mut offsets, mut offset) = (vec![], vec![], 0u32);
     for (entry, index) in entries.into_iter().zip(wanted.range()) {
         // A bundle has at most 16 MiB.
         let next = offset.saturating_add(2 + u32::try_from(entry.len()).unwrap_or(u32::MAX));
         if index >= from {
             offsets.push(offset);
-            parsed.push(Entry { index, leaf_hash: leaf_hash(entry), body: parse(entry) });
+            wanted_entries.push((index, entry));
         }
         offset = next;
     }
-    Ok(Ok(Bundle { path: found, entries: parsed, offsets }))
+    let parse = |(index, entry)| Entry { index, leaf_hash: leaf_hash(entry), body: parse(entry) };
+    // In parallel for the sake of rolls, whose parts fill a bundle with 16 MiB.
+    Ok(Ok(Bundle { path: found, entries: wanted_entries.into_par_iter().map(parse).collect(), offsets }))
 }
 
 fn parse(bytes: &[u8]) -> Body {
@@ -192,19 +206,24 @@ fn parse(bytes: &[u8]) -> Body {
     match Leaf::parse(bytes) {
         Ok(Leaf::Ballot(_)) => EncryptedBallot::parse(bytes)
             .map_or_else(|e| Body::Malformed(CanonicalError::Malformed(e.to_string()), bytes.to_vec()), Body::Ballot),
-        Ok(leaf) => Body::Leaf(Box::new(leaf), bytes.to_vec()),
+        Ok(leaf) => {
+            let decoded = if let Leaf::RollPart(part) = &leaf { DecodedCredentials::of(part) } else { None };
+            Body::Leaf(Box::new(leaf), bytes.to_vec(), decoded)
+        }
         Err(error) => Body::Malformed(error, bytes.to_vec()),
     }
 }
 
 /// Verifies all ballots among these entries that are not verified yet, on all cores.
 pub(crate) fn verify_ballots<'a>(
-    entries: impl Iterator<Item = &'a mut Entry>,
+    entries: impl IntoIterator<Item = &'a mut Entry>,
     context: &BallotContext,
 ) -> Result<(), VerifyError> {
-    let mut ballots: Vec<&mut Body> =
-        entries.map(|entry| &mut entry.body).filter(|body| matches!(body, Body::Ballot(_))).collect();
-    ballots.par_chunks_mut(BATCH).try_for_each(|batch| {
+    let bodies = entries.into_iter().map(|entry| &mut entry.body);
+    let mut ballots: Vec<&mut Body> = bodies.filter(|body| matches!(body, Body::Ballot(_))).collect();
+    let bytes = ballots.iter().map(|body| if let Body::Ballot(ballot) = body { ballot.bytes().len() } else { 0 }).max();
+    let batch = (BATCH_BYTES / bytes.unwrap_or(0).max(1)).clamp(1, BATCH);
+    ballots.par_chunks_mut(batch).try_for_each(|batch| {
         // Weights of the folded equation come from a generator that is seeded afresh by the operating system each time.
         let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|_| VerifyError::System("randomness"))?;
         let take = |body: &mut &mut Body| match std::mem::replace(*body, Body::Taken) {

@@ -79,6 +79,43 @@ async fn an_interrupted_download_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn a_server_that_says_nothing_is_given_up_and_what_came_before_is_kept() {
+    let record = record(finished());
+    let files = record.files().unwrap();
+    let note = String::from_utf8(files.0["checkpoint"].clone()).unwrap();
+    let last = files.0.keys().rfind(|path| path.starts_with("tile/")).unwrap();
+    for trick in [Trick::Mute, Trick::Silent] {
+        let (board, dir) = (Board::serve(files.clone()), tempfile::tempdir().unwrap());
+        let link = board.link(None);
+        let brief = Client::new(link.board.as_str()).unwrap();
+        let brief = brief.with_patience(Duration::ZERO).with_request_timeout(Duration::from_secs(2));
+        let election = brief.election(link.election);
+        board.trick(last, trick.clone());
+        let started = Instant::now();
+        let error = download_to(&election, &note, dir.path(), &NoProgress).await.unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(30), "{trick:?}");
+        assert!(matches!(&error, DownloadError::Client(ClientError::Unreachable { .. })), "{trick:?}: {error:?}");
+        let said = error.to_string();
+        assert!(said.contains("can't reach the board at http://") && said.contains("timed out"), "{trick:?}: {said}");
+        // A whole download later asks for no file twice that had come, the silent one excepted.
+        board.behave();
+        let kept = veritally_verifier::Source::paths(&Folder::new(dir.path())).unwrap();
+        board.asked();
+        download_to(&election, &note, dir.path(), &NoProgress).await.unwrap();
+        let asked = board.asked();
+        assert!(
+            asked.contains(last) && kept.iter().all(|path| !asked.contains(path)),
+            "{trick:?}: {kept:?}, {asked:?}"
+        );
+        assert!(check(&Folder::new(dir.path())).passed());
+        // The checkpoint itself.
+        board.trick("checkpoint", trick.clone());
+        let error = election.checkpoint().await.unwrap_err();
+        assert!(matches!(error, ClientError::Unreachable { .. }), "{trick:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn sizes_that_nobody_can_have_filled_are_refused_before_anything_is_asked_for() {
     let record = record(opened());
     let (board, dir) = (Board::serve(record.files().unwrap()), tempfile::tempdir().unwrap());

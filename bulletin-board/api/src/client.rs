@@ -32,7 +32,8 @@ pub use proofs::TreeError;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence within an answer; the board's events have a sign of life every 15 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(45);
-/// Longest time for one whole request other than events: a 16 MB bundle at 2 Mbit/s.
+/// Longest time for one whole request other than events, unless [`Client::with_request_timeout`] says otherwise: a 16 MB
+/// bundle at 2 Mbit/s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// First pause before a repetition; doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -137,6 +138,7 @@ pub struct Client {
     http: reqwest::Client,
     board: Arc<Url>,
     patience: Duration,
+    request_timeout: Duration,
 }
 
 /// A successful answer.
@@ -204,13 +206,20 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|e| ClientError::Setup(chain(&e)))?;
-        Ok(Self { http, board: Arc::new(board), patience: PATIENCE })
+        Ok(Self { http, board: Arc::new(board), patience: PATIENCE, request_timeout: REQUEST_TIMEOUT })
     }
 
     /// How long failing requests are repeated; zero: once.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Longest time for one whole request other than events, connection and silence included.
+    #[must_use]
+    pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 
@@ -290,7 +299,7 @@ impl Client {
     }
 
     async fn once(&self, mut request: Request, limit: usize) -> Result<Answer, ClientError> {
-        *request.timeout_mut() = Some(REQUEST_TIMEOUT);
+        *request.timeout_mut() = Some(self.request_timeout);
         let url = request.url().clone();
         let mut response = self.execute(request).await?;
         let body = read_body(&mut response, limit, &url).await?;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use curve25519_dalek::traits::{Identity as _, MultiscalarMul as _};
+use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT as G;
+use curve25519_dalek::traits::{Identity as _, MultiscalarMul as _, VartimeMultiscalarMul as _};
 use rand::CryptoRng;
 use subtle::{Choice, ConditionallySelectable as _};
 use zeroize::Zeroizing;
@@ -16,6 +17,9 @@ use crate::id::Id;
 use crate::leaves::{BallotLeaf, BallotTag};
 use crate::relation::{CompiledStyle, Term};
 use crate::transcript::{Transcript, TranscriptProtocol as _};
+
+/// So many additions are quicker than a multiplication.
+const MOST_ADDITIONS: usize = 32;
 
 /// Which ballot of which voter: what the encryption is bound to.
 #[derive(Debug, Clone)]
@@ -62,6 +66,21 @@ fn row_value(terms: &[Term], bits: &[u8]) -> Scalar {
     Scalar::from(sum.cast_unsigned())
 }
 
+/// (Σ weight·bit)·G in constant time with respect to the bits.
+fn message(terms: &[Term], bits: &[u8]) -> RistrettoPoint {
+    if terms.len() > MOST_ADDITIONS || terms.iter().any(|term| term.weight != 1) {
+        return RistrettoPoint::mul_base(&row_value(terms, bits));
+    }
+    // Most rows count a few bits.
+    let bits = terms.iter().map(|term| bits.get(term.bit).copied().unwrap_or(0));
+    bits.fold(RistrettoPoint::identity(), |sum, bit| sum + selected(&G, bit))
+}
+
+/// The point, or the identity for 0, in constant time.
+fn selected(point: &RistrettoPoint, bit: u8) -> RistrettoPoint {
+    RistrettoPoint::conditional_select(&RistrettoPoint::identity(), point, Choice::from(bit))
+}
+
 pub(super) fn integer(value: i64) -> Scalar {
     let magnitude = Scalar::from(value.unsigned_abs());
     if value < 0 { -magnitude } else { magnitude }
@@ -87,19 +106,11 @@ pub(super) fn encrypt(
     // pad = r·G, data_j = m_j·G + r·K_j
     let pad = EncodedPoint::from(&r.public_point());
     let rows = style.relation.secret.iter().zip(context.style_keys(style));
-    let data = rows
-        .map(|(terms, key)| {
-            let message = RistrettoPoint::mul_base(&row_value(terms, bits));
-            EncodedPoint::from(&(message + key * r.expose_secret()))
-        })
-        .collect();
+    let data = rows.map(|(terms, key)| EncodedPoint::from(&(message(terms, bits) + key * r.expose_secret()))).collect();
     // B = s·H + Σ b_i·G_i
-    let commitment = context.generators.g.iter().zip(bits).fold(
-        context.generators.h * s.expose_secret(),
-        |sum, (generator, bit)| {
-            sum + RistrettoPoint::conditional_select(&RistrettoPoint::identity(), generator, Choice::from(*bit))
-        },
-    );
+    let blinding = context.generators.h * s.expose_secret();
+    let commitment =
+        context.generators.g.iter().zip(bits).fold(blinding, |sum, (generator, bit)| sum + selected(generator, *bit));
     Encryption { pad, data, bits_commitment: EncodedPoint::from(&commitment), r, s }
 }
 
@@ -214,8 +225,10 @@ impl PreparedBallot {
         // E_pad = ρ·G, E_data = (Σ_j y^j R_j·a)·G + ρ·Σ_{j≤M} y^j K_j
         let combined_rows = row_weights(style, y);
         let row_sum: Scalar = combined_rows.iter().zip(a.iter()).map(|(w, a_i)| w * a_i).sum();
-        let combined_key: RistrettoPoint =
-            self.context.style_keys(style).zip(powers(y)).map(|(key, y_j)| key * y_j).sum();
+        // Keys and y are public.
+        let keys: Vec<&RistrettoPoint> = self.context.style_keys(style).collect();
+        let powers_of_y: Vec<Scalar> = powers(y).take(keys.len()).collect();
+        let combined_key = RistrettoPoint::vartime_multiscalar_mul(powers_of_y, keys);
         let e_data = RistrettoPoint::mul_base(&row_sum) + combined_key * rho.expose_secret();
         let mut leaf = BallotLeaf {
             a: (&announce_a).into(),
@@ -273,7 +286,11 @@ pub(super) fn row_weights(style: &CompiledStyle, y: Scalar) -> Vec<Scalar> {
     for (terms, y_j) in rows.zip(powers(y)) {
         for term in terms {
             if let Some(weight) = weights.get_mut(term.bit) {
-                *weight += if term.weight == 1 { y_j } else { y_j * integer(term.weight) };
+                match term.weight {
+                    1 => *weight += y_j,
+                    -1 => *weight -= y_j,
+                    other => *weight += y_j * integer(other),
+                }
             }
         }
     }

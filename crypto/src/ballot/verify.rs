@@ -76,7 +76,8 @@ impl<'a> Equation<'a> {
 
     /// Check 2: x·T + S = (Σ y^i f_i(x − f_i))·G_0 + z_2·H
     fn check_2(&mut self, ballot: &Decoded<'_>, weight: Scalar) {
-        let sum: Scalar = ballot.f.iter().zip(powers(ballot.y)).map(|(f, y_i)| y_i * f * (ballot.x - f)).sum();
+        // By Horner's rule.
+        let sum = ballot.f.iter().rev().fold(Scalar::ZERO, |sum, f| (sum + f * (ballot.x - f)) * ballot.y);
         self.term(weight * ballot.x, ballot.t);
         self.term(weight, ballot.s);
         self.g_0 -= weight * sum;

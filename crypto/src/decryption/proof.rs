@@ -126,9 +126,11 @@ impl ShareProof {
             return Err(ShareProofError::Base);
         }
         // z·Σ_g u_g·P_g = V_pads + c·Σ_{r,g} w_r·u_g·D_{r,g}
-        let scalars: Vec<_> = weights.pads.iter().flat_map(|u| scaled.iter().map(move |w| w * u)).collect();
-        let combined = RistrettoPoint::vartime_multiscalar_mul(&scalars, &shares);
-        if !(v_pads + combined - statement.weighted_pad(&weights) * z).is_identity() {
+        let of_shares = weights.pads.iter().flat_map(|u| scaled.iter().map(move |w| w * u));
+        let of_pads = weights.pads.iter().map(|u| -(z * u));
+        let scalars: Vec<_> = of_shares.chain(of_pads).collect();
+        let combined = RistrettoPoint::vartime_multiscalar_mul(&scalars, shares.iter().chain(statement.pads));
+        if !(v_pads + combined).is_identity() {
             return Err(ShareProofError::Pads);
         }
         Ok(shares)

@@ -6,7 +6,8 @@ use super::{Phase, RecordState, Rejection};
 use crate::credential::CredentialKey;
 use crate::hash::{Hash, Hasher};
 use crate::id::LeafIndex;
-use crate::leaves::{Reissue, Roll, RollPart};
+use crate::leaves::{DecodedCredentials, Reissue, Roll, RollPart};
+use crate::log::merkle::leaf_hash;
 use crate::signature;
 use crate::tally::VoterClass;
 
@@ -126,7 +127,17 @@ impl RecordState {
             .map_err(|source| Rejection::Signature { who: "registrar".into(), source })
     }
 
-    pub(super) fn apply_roll_part(&mut self, part: &RollPart, bytes: &[u8]) -> Result<(), Rejection> {
+    /// As [`RecordState::apply`], for a part of the roll whose credentials were decoded before, if they are there.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub fn apply_roll_part(
+        &mut self,
+        part: &RollPart,
+        decoded: Option<&DecodedCredentials>,
+        bytes: &[u8],
+    ) -> Result<(), Rejection> {
+        let decoded = decoded.is_some_and(|decoded| decoded.are_those_of(part));
         let refuse = |problem| Rejection::RollPart { part: part.part, problem };
         self.expect_phase("part of the roll", &[Phase::Setup])?;
         if self.roll.hash.is_some() {
@@ -146,7 +157,12 @@ impl RecordState {
                 return Err(refuse("entries are sorted by credential, without duplicates"));
             }
             last = Some(credential);
-            entry.credential.decode_non_identity().map_err(|_| refuse("a credential is not a valid group element"))?;
+            if !decoded {
+                entry
+                    .credential
+                    .decode_non_identity()
+                    .map_err(|_| refuse("a credential is not a valid group element"))?;
+            }
             let (style, _) = self.manifest.style(&entry.style).ok_or(refuse("a ballot style does not exist"))?;
             let group = self.manifest.group(&entry.group).ok_or(refuse("a reporting group does not exist"))?;
             weight = weight.checked_add(entry.weight).ok_or(refuse("the weights are too large"))?;
@@ -168,6 +184,7 @@ impl RecordState {
         self.roll.public_ids.extend(public_ids);
         self.roll.total_weight = weight;
         self.roll.part_hashes.push(Hash::of(bytes));
+        self.frontier.push(leaf_hash(bytes));
         Ok(())
     }
 

@@ -19,6 +19,8 @@ pub enum Trick {
     Endless,
     /// A head that says more bytes than come.
     Short,
+    /// Takes the question and never answers.
+    Mute,
     /// A byte, and then silence.
     Silent,
     /// Sends the client elsewhere.
@@ -119,6 +121,10 @@ fn play(stream: &mut TcpStream, trick: &Trick) -> std::io::Result<()> {
             }
         }
         Trick::Short => send(stream, "200 OK", "", 1_000_000, b"x"),
+        Trick::Mute => {
+            std::thread::sleep(Duration::from_secs(600));
+            Ok(())
+        }
         Trick::Silent => {
             send(stream, "200 OK", "", 1_000, b"x")?;
             std::thread::sleep(Duration::from_secs(600));

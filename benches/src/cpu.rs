@@ -1,0 +1,29 @@
+//! CPU time of this process: what can be compared on a machine that others use too.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// What all threads of this process took so far, and the system for them. Waiting for a core counts for nothing.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    // Never negative.
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
+/// The CPU time of each task, the median of so many rounds. The tasks run in turn, so that all meet the same machine:
+/// caches and clock frequency depend on what else runs.
+pub fn in_turn<const TASKS: usize>(rounds: usize, tasks: &mut [&mut dyn FnMut(); TASKS]) -> [Duration; TASKS] {
+    let mut times = [const { vec![] }; TASKS];
+    for _ in 0..rounds.max(1) {
+        for (task, times) in tasks.iter_mut().zip(&mut times) {
+            let started = cpu_time();
+            task();
+            times.push(cpu_time().saturating_sub(started));
+        }
+    }
+    times.map(|mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    })
+}
