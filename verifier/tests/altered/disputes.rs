@@ -2,7 +2,7 @@
 
 use super::*;
 use veritally_crypto::ceremony::CeremonyPhase;
-use veritally_crypto::leaves::{Complaint, Exclusion, ExclusionReason, Restart, RestartTag};
+use veritally_crypto::leaves::{Exclusion, ExclusionReason, Restart, RestartTag};
 
 fn at(phase: CeremonyPhase) -> SampleElection {
     let mut election = begun(|_| {});
