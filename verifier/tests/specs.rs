@@ -4,16 +4,6 @@
 use veritally_verifier::checks::Check;
 
 const VERIFICATION: &str = include_str!("../../specs/verification.md");
-const ALTERED: [&str; 8] = [
-    include_str!("altered/main.rs"),
-    include_str!("altered/disputes.rs"),
-    include_str!("altered/log.rs"),
-    include_str!("altered/setup.rs"),
-    include_str!("altered/ballots.rs"),
-    include_str!("altered/tally.rs"),
-    include_str!("altered/decryption.rs"),
-    include_str!("altered/voters.rs"),
-];
 
 #[test]
 fn ids_and_names_of_checks_are_those_of_the_spec() {
@@ -30,13 +20,5 @@ fn the_spec_has_every_meaning_word_by_word() {
     let flowing = VERIFICATION.split_whitespace().collect::<Vec<_>>().join(" ");
     for check in Check::ALL {
         assert!(flowing.contains(check.meaning()), "{}: {}", check.id(), check.meaning());
-    }
-}
-
-#[test]
-fn every_check_has_a_record_that_fails_there() {
-    for check in Check::ALL.iter().filter(|check| check.id() != "V28") {
-        let test = format!("fn {}_", check.id().to_lowercase());
-        assert!(ALTERED.iter().any(|file| file.contains(&test)), "no test {test}…");
     }
 }
