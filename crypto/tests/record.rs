@@ -121,7 +121,7 @@ fn entries_signed_by_somebody_else_or_for_another_election_are_refused() {
     assert_eq!(error.code(), "signature");
     let other = SampleElection::open_with(1, &mut rng).unwrap();
     let administrator = SigningSecret::from_seed(&election.administrator.expose_seed());
-    let foreign = veritally_crypto::signature::sign(closing.clone(), &other.fingerprint(), &administrator).unwrap();
+    let foreign = sign(closing.clone(), &other.fingerprint(), &administrator).unwrap();
     assert_eq!(election.append(canonical::to_bytes(&foreign).unwrap()).unwrap_err().code(), "signature");
     let nobody = Closing { administrator: 2, ..closing.clone() };
     assert_eq!(election.append_signed(nobody, &administrator).unwrap_err(), Rejection::UnknownAdministrator(2));
@@ -352,7 +352,7 @@ fn a_roll_that_is_unsorted_repeated_or_over_the_total_weight_is_refused() {
     }
     registrar_list.sort_by_key(|e| std::cmp::Reverse(e.credential));
     let registrar = SigningSecret::from_seed(&election.registrar.expose_seed());
-    let part = |entries: &[veritally_crypto::leaves::RollEntry]| veritally_crypto::leaves::RollPart {
+    let part = |entries: &[veritally_crypto::leaves::RollEntry]| RollPart {
         entries: entries.to_vec(),
         part: 0,
         signature: None,
