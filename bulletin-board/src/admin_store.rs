@@ -7,7 +7,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use veritally_crypto::hash::Hash;
 
+#[cfg(test)]
+mod contract;
+pub mod postgres;
 pub mod sqlite;
+
+/// Sessions that were not used for this time are swept away when a new one begins, in milliseconds.
+const SESSION_SWEEP_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Why an admin store did not do what was asked.
 #[derive(Debug, thiserror::Error)]

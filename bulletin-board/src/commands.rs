@@ -40,6 +40,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Status(args) => status(args).await,
         Command::Backup(args) => keeping::backup(&args),
         Command::Fsck(args) => keeping::fsck(args).await,
+        Command::MoveStore(args) => keeping::move_store(args).await,
         Command::LogKey(args) => keeping::log_key(args),
     }
 }

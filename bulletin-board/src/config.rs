@@ -20,6 +20,8 @@ use crate::http::address::{AddressLimits, loopback};
 use crate::http::server::ServerLimits;
 use crate::http::tls::TlsFiles;
 use crate::mailer::{MailServer, MailSettings};
+use crate::postgres::{AddressError, without_passwords};
+use crate::storage::Storage;
 
 /// Before the names of settings in the environment.
 const PREFIX: &str = "VERITALLY_BOARD_";
@@ -51,6 +53,9 @@ pub enum ConfigError {
         /// Its key.
         key: &'static str,
     },
+    /// The database's address or password.
+    #[error(transparent)]
+    Store(#[from] AddressError),
     /// Settings that exclude or need each other.
     #[error("{0}")]
     Together(&'static str),
@@ -188,6 +193,13 @@ settings! {
     listen: SocketAddr = "LISTEN";
     /// The board's name, such as vote.example.org: the beginning of its logs' origins. Needed on the first start.
     name: String = "NAME";
+    /// Where logs are kept: `sqlite`, a file in the board's folder, or a PostgreSQL database that several boards share,
+    /// postgres://USER@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE [default: sqlite].
+    store: Storage = "STORE", hide_env_values = true;
+    /// File with the database's password, which only its owner may read: on a command line others would see it.
+    store_password_file: PathBuf = "STORE_PASSWORD_FILE";
+    /// Connections to PostgreSQL that read, besides four that write [default: 12].
+    store_connections: NonZeroUsize = "STORE_CONNECTIONS";
     /// Written, with the address, once the board listens.
     ready_file: PathBuf = "READY_FILE";
     /// How to write the log (to standard error; `RUST_LOG` sets how much) [default: text].
@@ -236,7 +248,8 @@ impl Settings {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let error = |reason: String| ConfigError::File { path: path.to_owned(), reason };
         let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        toml::from_str(&text).map_err(|e| error(e.to_string().trim_end().to_owned()))
+        // The message quotes the line, which may be that of the database.
+        toml::from_str(&text).map_err(|e| error(without_passwords(e.to_string().trim_end())))
     }
 
     /// Refuses variables with our prefix that are no settings: a typing error would go unnoticed.
@@ -263,6 +276,17 @@ impl Settings {
             key: "data",
         };
         self.data.clone().ok_or_else(missing)
+    }
+
+    /// Where logs are kept.
+    ///
+    /// # Errors
+    /// [`ConfigError::Store`] when an address can't be used.
+    pub fn storage(&self) -> Result<Storage, ConfigError> {
+        let storage = self.store.clone().unwrap_or_default();
+        let storage = storage.with_password_file(self.store_password_file.as_deref());
+        storage.check()?;
+        Ok(storage)
     }
 
     /// Certificate and key, if both are set.
@@ -360,6 +384,8 @@ mod tests {
             tls_certificate = "/etc/chain.pem"
             tls_key = "/etc/key.pem"
             trusted_proxies = ["10.0.0.1", "2001:db8::/32"]
+            store = "postgres://board@%2Frun%2Fpostgresql/veritally"
+            store_connections = 20
             max_connections = 100
             max_connections_per_address = 10
             writes_per_second = 5
@@ -417,5 +443,20 @@ mod tests {
         let second = read("name = \"second\"\nmax_connections = 3").unwrap();
         let both = first.or(second);
         assert_eq!((both.name.as_deref(), both.max_connections), (Some("first"), NonZeroUsize::new(3)));
+    }
+
+    #[test]
+    fn the_databases_password_is_never_shown() {
+        let line = "store = \"postgres://board:s3cr3t@127.0.0.1/veritally?sslmode=disable\"";
+        let settings = read(line).unwrap();
+        settings.storage().unwrap();
+        let shown = format!("{settings:?} {}", toml::to_string(&settings).unwrap());
+        assert!(shown.contains("board:***@") && !shown.contains("s3cr3t"), "{shown}");
+        for wrong in [format!("{line}x"), format!("{line}\n{line}"), line.trim_end_matches('"').to_owned()] {
+            let error = read(&wrong).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
+        }
+        let error = read("store = \"postgre://board:s3cr3t@db/v\"").unwrap().storage().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
     }
 }

@@ -112,13 +112,7 @@ impl DataDir {
     /// [`DataDirError`].
     pub fn open(path: &Path, name: Option<&str>) -> Result<Self, DataDirError> {
         std::fs::create_dir_all(path).map_err(FileError::io("make the folder", path))?;
-        let lock_path = path.join(LOCK);
-        let lock = File::create(&lock_path).map_err(FileError::io("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DataDirError::Locked(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(FileError::io("lock", &lock_path)(error).into()),
-        }
+        let lock = lock(path)?;
         let name = open_name(&path.join(NAME), name)?;
         let key = |key: BoardKey| open_key(&path.join(key.file())).map(Arc::new);
         let (log_key, administrator_key) = (key(BoardKey::Log)?, key(BoardKey::Administrator)?);
@@ -150,6 +144,15 @@ impl DataDir {
         if same { Ok(()) } else { Err(DataDirError::OtherKey(file)) }
     }
 
+    /// Where a folder's database is or will be, and a lock for as long as no board is to run on it.
+    ///
+    /// # Errors
+    /// [`DataDirError::Locked`], [`DataDirError::File`].
+    pub fn without_board(path: &Path) -> Result<(PathBuf, File), DataDirError> {
+        std::fs::create_dir_all(path).map_err(FileError::io("make the folder", path))?;
+        Ok((path.join(DATABASE), lock(path)?))
+    }
+
     /// The database of a folder, for reading beside a running server.
     ///
     /// # Errors
@@ -157,6 +160,16 @@ impl DataDir {
     pub fn database(path: &Path) -> Result<PathBuf, DataDirError> {
         let database = path.join(DATABASE);
         if database.is_file() { Ok(database) } else { Err(DataDirError::NoBoard(path.to_owned())) }
+    }
+}
+
+fn lock(path: &Path) -> Result<File, DataDirError> {
+    let lock_path = path.join(LOCK);
+    let lock = File::create(&lock_path).map_err(FileError::io("open", &lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(FileError::io("lock", &lock_path)(error).into()),
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Where to start reading:
 //!
-//! - [`store`]: the trait that keeps logs, its contract tests, SQLite.
+//! - [`store`]: the trait that keeps logs, its contract tests, SQLite, PostgreSQL; [`postgres`]: connections to the latter;
+//!   [`storage`]: which of them.
 //! - [`election`]: queue → admission → sequencer → receipts.
 //! - [`board`]: all elections; [`replay`]: from a stored log to its state.
 //! - [`http`]: routes, and the accept loop that they run in.
@@ -14,6 +15,7 @@
 //! - [`witnesses`]: cosignatures of the log by others.
 //! - [`mailer`]: the board's own mail, for voters who confirm by it.
 //! - [`config`], [`serve`]: settings and start; [`metrics`], [`health`]: what operators see.
+//! - [`moving`]: logs from one store to another.
 //! - [`admin`]: what the program's subcommands do; `main.rs` only parses arguments.
 
 pub mod admin;
@@ -31,8 +33,11 @@ pub mod log_key;
 pub mod log_reader;
 pub mod mailer;
 pub mod metrics;
+pub mod moving;
+pub mod postgres;
 pub mod replay;
 pub mod serve;
+pub mod storage;
 pub mod store;
 pub mod telemetry;
 pub mod web;

@@ -49,6 +49,8 @@ enum Command {
     Backup(commands::keeping::Backup),
     /// Recompute trees, tallies and checkpoints from the entries, and name the first difference.
     Fsck(commands::keeping::Fsck),
+    /// Move logs between SQLite and PostgreSQL, the same to the last byte.
+    MoveStore(commands::keeping::MoveStore),
     /// Show, export or import the board's keys.
     LogKey(commands::keeping::LogKey),
 }

@@ -1,7 +1,8 @@
 //! `veritally-board serve`: a folder, a listener, the routes, and an orderly end.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,12 @@ use veritally_board_api::files::{FileError, Ready};
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use crate::admin_store::AdminStoreError;
-use crate::admin_store::sqlite::SqliteAdminStore;
+use crate::admin_store::{AdminStore, AdminStoreError};
 use crate::board::{Board, BoardError};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings, Time, WitnessAddress, networks};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::election::{Environment, Limits};
+use crate::election::{Environment, Limits, Sharing};
 use crate::health::{self, ClockWatch};
 use crate::http::address::{AddressLimits, Forwarders};
 use crate::http::server::{Edge, Plain, ServerLimits, serve};
@@ -25,8 +25,8 @@ use crate::http::tls::{Tls, TlsError, TlsFiles};
 use crate::http::{Context, Outside, private_routes, routes};
 use crate::mailer::{MailSettings, Mailer, MailerError};
 use crate::metrics::Metrics;
-use crate::store::StoreError;
-use crate::store::sqlite::SqliteStore;
+use crate::replay::ReplayError;
+use crate::storage::{Storage, StorageError};
 use crate::web::Dashboard;
 use crate::witnesses::{self, WitnessError, Witnessing};
 
@@ -46,6 +46,10 @@ pub struct Options {
     pub metrics_listen: Option<SocketAddr>,
     /// The board's name; needed on the first start.
     pub name: Option<String>,
+    /// Where logs are kept.
+    pub storage: Storage,
+    /// Connections to it that read.
+    pub store_connections: Option<NonZeroUsize>,
     /// Written once the board listens.
     pub ready_file: Option<PathBuf>,
     /// TLS, or plain HTTP.
@@ -77,6 +81,8 @@ impl Options {
             listen: settings.listen.unwrap_or(DEFAULT_LISTEN),
             metrics_listen: settings.metrics_listen,
             name: settings.name.clone(),
+            storage: settings.storage()?,
+            store_connections: settings.store_connections,
             ready_file: settings.ready_file.clone(),
             tls: settings.tls()?,
             forwarders: Forwarders::new(networks(settings.trusted_proxies.as_deref().unwrap_or_default())),
@@ -97,20 +103,18 @@ pub enum ServeError {
     /// The folder.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The database.
-    #[error("the database {}: {source}", path.display())]
-    Store {
-        /// Its file.
-        path: PathBuf,
-        /// What is wrong.
-        source: StoreError,
-    },
+    /// The databases.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The dashboard's database.
     #[error(transparent)]
     Dashboard(#[from] AdminStoreError),
     /// The elections.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// A name for this node.
+    #[error(transparent)]
+    Node(#[from] ReplayError),
     /// Mail.
     #[error(transparent)]
     Mail(#[from] MailerError),
@@ -146,19 +150,17 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeE
 /// [`ServeError`] before the board listens; nothing afterwards.
 pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let data = DataDir::open(&options.data, options.name.as_deref())?;
-    let store_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ServeError::Store { path, source }
-    };
-    let store = SqliteStore::open(&data.database).map_err(store_error(&data.database))?;
+    let stores = options.storage.open(&data, options.store_connections).await?;
     let clock = Arc::new(SystemClock);
+    // A database may have other nodes; a file has none.
+    let shared = matches!(options.storage, Storage::Postgres(_));
     let environment = Environment {
-        store: Arc::new(store),
+        store: stores.logs,
         log_key: Arc::clone(&data.log_key),
         administrator_key: Some(Arc::clone(&data.administrator_key)),
         clock: clock.clone(),
         limits: options.limits,
-        sharing: None,
+        sharing: if shared { Some(Sharing::new()?) } else { None },
     };
     let board = Arc::new(Board::open(environment, &data.name).await?);
     let metrics = Arc::new(Metrics::default());
@@ -169,7 +171,7 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     let witnesses = Witnessing::new(&options.witnesses, options.witness_interval, clock, counted)?;
     let witnesses = Arc::new(witnesses.keeping_in(&options.data));
     let (down, going_down) = watch::channel(false);
-    let dashboard = Arc::new(open_dashboard(&data, &board, &options)?);
+    let dashboard = Arc::new(open_dashboard(&data, &board, stores.dashboard, &options)?);
     let context = Context {
         board: Arc::clone(&board),
         dashboard: Some(Arc::clone(&dashboard)),
@@ -224,10 +226,14 @@ async fn front(
     }
 }
 
-/// The administrator's pages, on a database of their own.
-fn open_dashboard(data: &DataDir, board: &Arc<Board>, options: &Options) -> Result<Dashboard, ServeError> {
+/// The administrator's pages, on tables of their own.
+fn open_dashboard(
+    data: &DataDir,
+    board: &Arc<Board>,
+    store: Arc<dyn AdminStore>,
+    options: &Options,
+) -> Result<Dashboard, ServeError> {
     let mailer = options.mail.as_ref().map(Mailer::new).transpose()?;
-    let store = Arc::new(SqliteAdminStore::open(&data.admin_database)?);
     let key = Arc::clone(&data.administrator_key);
     Ok(Dashboard::new(Arc::clone(board), store, key, Arc::new(SystemClock), mailer, &options.data))
 }

@@ -19,6 +19,8 @@ use veritally_crypto::id::{Id, LeafIndex};
 
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
+pub mod moving;
+pub mod postgres;
 pub mod sqlite;
 
 /// Why a store did not do what was asked.
@@ -39,6 +41,12 @@ pub enum StoreError {
     /// No such election.
     #[error("the store has no election {0}")]
     UnknownElection(Id),
+    /// The log was moved away from here, or is being moved here.
+    #[error(
+        "the log of {0} is sealed in this store: it was moved to another one, or the move is not finished \
+         (`veritally-board move-store` finishes it)"
+    )]
+    Sealed(Id),
     /// Something that the log's size says must be there is not.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -137,7 +145,7 @@ pub trait Store: Send + Sync + 'static {
     /// Takes over a log: raises its epoch, so that nobody who took it before can append any more, and ends the lease.
     ///
     /// # Errors
-    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    /// [`StoreError::UnknownElection`], [`StoreError::Sealed`], [`StoreError::Backend`].
     async fn take_epoch(&self, election: &Id) -> Result<StoredHead, StoreError>;
 
     /// The committed head.
@@ -194,7 +202,7 @@ pub trait Store: Send + Sync + 'static {
     /// the node gets it with an epoch raised by one. Also forgets refusals older than [`REFUSALS_KEPT`].
     ///
     /// # Errors
-    /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
+    /// [`StoreError::UnknownElection`], [`StoreError::Sealed`], [`StoreError::Backend`].
     async fn lease(&self, election: &Id, node: &str, term: Duration) -> Result<Lease, StoreError>;
 
     /// Gives the lease up, if this node holds it.

@@ -8,14 +8,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use veritally_crypto::hash::Hash;
 
-use super::{Account, Activity, AdminStore, AdminStoreError, Kind, Role, Session};
+use super::{Account, Activity, AdminStore, AdminStoreError, Kind, Role, SESSION_SWEEP_MS, Session};
 
 /// Migration n brings a file from `user_version` n − 1 to n. Never change one that was released: add another.
 const MIGRATIONS: &[&str] = &[include_str!("0001.sql")];
 /// How long a connection waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Sessions that were not used for this time are swept away when a new one begins, in milliseconds.
-const SESSION_SWEEP_MS: u64 = 24 * 3_600 * 1_000;
 
 impl From<rusqlite::Error> for AdminStoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -308,11 +306,7 @@ const LAST: &str = "\u{10FFFF}";
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
-
-    fn ada() -> Account {
-        let (name, password) = ("ada".to_owned(), "hash".to_owned());
-        Account { name, role: Role::Owner, password, totp_secret: vec![1; 20], disabled: false, created_ms: 1 }
-    }
+    use crate::admin_store::contract;
 
     fn open() -> (tempfile::TempDir, SqliteAdminStore) {
         let directory = tempfile::tempdir().unwrap();
@@ -321,76 +315,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_step_of_a_second_factor_is_used_once_and_none_before_it_afterwards() {
-        let (_directory, store) = open();
-        store.add_account(ada()).await.unwrap();
-        assert!(store.use_totp_step("ada", 7).await.unwrap());
-        assert!(!store.use_totp_step("ada", 7).await.unwrap());
-        assert!(!store.use_totp_step("ada", 6).await.unwrap());
-        assert!(store.use_totp_step("ada", 8).await.unwrap());
-        assert!(!store.use_totp_step("nobody", 9).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn an_account_is_added_once_and_loses_its_sessions_when_it_is_disabled() {
-        let (_directory, store) = open();
-        store.add_account(ada()).await.unwrap();
-        assert!(matches!(store.add_account(ada()).await, Err(AdminStoreError::Exists(_))));
-        let token = Hash::of(b"token");
-        let (account, csrf) = ("ada".to_owned(), "c".to_owned());
-        store.add_session(Session { token, account, csrf, created_ms: 5, seen_ms: 5 }).await.unwrap();
-        assert_eq!(store.session(&token, 9).await.unwrap().unwrap().seen_ms, 5);
-        assert_eq!(store.session(&token, 9).await.unwrap().unwrap().seen_ms, 9);
-        store.set_disabled("ada", true).await.unwrap();
-        assert_eq!(store.session(&token, 9).await.unwrap(), None);
-        assert!(store.account("ada").await.unwrap().unwrap().disabled);
-    }
-
-    #[tokio::test]
-    async fn a_document_is_taken_once_and_activity_is_read_backwards() {
-        let (_directory, store) = open();
-        store.put(Kind::Invitation, "k", b"1".to_vec(), 1).await.unwrap();
-        store.put(Kind::Invitation, "k", b"2".to_vec(), 2).await.unwrap();
-        assert_eq!(store.find(Kind::Draft, "k").await.unwrap(), None);
-        assert_eq!(store.take(Kind::Invitation, "k").await.unwrap(), Some(b"2".to_vec()));
-        assert_eq!(store.take(Kind::Invitation, "k").await.unwrap(), None);
-        for i in 0..3u64 {
-            let (election, text) = (if i == 1 { "a" } else { "" }.to_owned(), String::new());
-            let activity = Activity {
-                number: 0,
-                time_ms: i,
-                account: text.clone(),
-                action: text.clone(),
-                election,
-                detail: text.clone(),
-                address: text,
-            };
-            store.note(activity).await.unwrap();
-        }
-        let times = |list: Vec<Activity>| list.iter().map(|a| a.time_ms).collect::<Vec<_>>();
-        assert_eq!(times(store.activity(u64::MAX, None, 2).await.unwrap()), [2, 1]);
-        assert_eq!(times(store.activity(2, None, 9).await.unwrap()), [0]);
-        assert_eq!(times(store.activity(u64::MAX, Some("a"), 9).await.unwrap()), [1]);
-    }
-
-    #[tokio::test]
-    async fn a_document_is_exchanged_only_for_the_expected_one_and_found_by_its_beginning() {
-        let (_directory, store) = open();
-        let exchange = async |key: &str, old: Option<&[u8]>, new: &str| {
-            store.exchange(Kind::Confirmation, key, old, new.into(), 1).await.unwrap()
-        };
-        assert!(!exchange("a/1", Some(b"x"), "y").await);
-        assert!(exchange("a/1", None, "x").await);
-        assert!(!exchange("a/1", None, "z").await);
-        assert!(!exchange("a/1", Some(b"y"), "z").await);
-        assert!(exchange("a/1", Some(b"x"), "y").await);
-        assert_eq!(store.find(Kind::Confirmation, "a/1").await.unwrap().unwrap(), b"y");
-        assert!(exchange("a/\u{10FFFE}", None, "x").await && exchange("ab/1", None, "x").await);
-        assert!(exchange("A/1", None, "x").await);
-        assert_eq!(store.count(Kind::Confirmation, "a/").await.unwrap(), 2);
-        assert_eq!(store.count(Kind::Draft, "a/").await.unwrap(), 0);
-        store.clear(Kind::Confirmation, "a/").await.unwrap();
-        assert_eq!(store.count(Kind::Confirmation, "").await.unwrap(), 2);
+    async fn sqlite_keeps_the_contract_of_the_dashboard() {
+        let mut opened = Vec::new();
+        contract::run_all(async || {
+            let (directory, store) = open();
+            opened.push(directory);
+            store
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -67,6 +67,12 @@ impl TestLog {
         self.try_append(store, count).await.unwrap();
     }
 
+    /// After an append of unknown outcome: the log is known to have this size.
+    pub fn learn_size(&self, size: u64) {
+        let after = batch(&self.frontier.lock().unwrap(), size).1;
+        *self.frontier.lock().unwrap() = after;
+    }
+
     pub fn size(&self) -> u64 {
         self.frontier.lock().unwrap().size()
     }

@@ -16,6 +16,7 @@ use veritally_crypto::id::{Id, LeafIndex};
 use super::{Batch, Lease, Offer, Position, Store, StoreError, StoredHead};
 
 mod maintenance;
+mod moving;
 mod nodes;
 mod queries;
 mod schema;
@@ -91,7 +92,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn create_election(&self, election: &Id, first: Batch) -> Result<(), StoreError> {
-        self.write(election, move |connection, election| queries::create(connection, election, &first)).await
+        self.write(election, move |connection, election| queries::create(connection, election, &first, 0)).await
     }
 
     async fn elections(&self) -> Result<Vec<Id>, StoreError> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::Id;
 
-use super::queries::{election_number, integer, stored_position, unsigned};
+use super::queries::{election_number, expect_open, integer, stored_position, unsigned};
 use crate::store::{Lease, Offer, Position, REFUSALS_KEPT, StoreError};
 
 /// The store's clock, in milliseconds since the Unix epoch.
@@ -28,6 +28,7 @@ pub(super) fn lease(
 ) -> Result<Lease, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let number = election_number(&transaction, election)?;
+    expect_open(&transaction, election, number)?;
     let now = now_ms(&transaction)?;
     let (holder, until): (Option<String>, i64) = transaction
         .prepare_cached("SELECT holder, lease_until_ms FROM elections WHERE number = ?1")?

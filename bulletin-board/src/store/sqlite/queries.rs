@@ -9,6 +9,7 @@ use veritally_crypto::id::{Id, LeafIndex};
 use veritally_crypto::log::merkle::stored_hash_origin;
 
 use super::nodes;
+use crate::store::moving::SEALED;
 use crate::store::{Batch, NewLeaf, Position, StoreError, StoredHead};
 
 /// Bits of a position below the election's number: 10^12 entries.
@@ -45,11 +46,11 @@ pub(super) fn elections(connection: &Connection) -> Result<Vec<Id>, StoreError> 
     ids.map(|id| Id::new(id?).map_err(|e| StoreError::Damaged(e.to_string()))).collect()
 }
 
-pub(super) fn create(connection: &mut Connection, election: &Id, first: &Batch) -> Result<(), StoreError> {
+pub(super) fn create(connection: &mut Connection, election: &Id, first: &Batch, epoch: u64) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let inserted = transaction.execute(
-        "INSERT INTO elections (id, tree_size, epoch) VALUES (?1, ?2, 0)",
-        params![election.as_str(), integer(first.leaves.len() as u64)?],
+        "INSERT INTO elections (id, tree_size, epoch) VALUES (?1, ?2, ?3)",
+        params![election.as_str(), integer(first.leaves.len() as u64)?, integer(epoch)?],
     );
     match inserted {
         Err(rusqlite::Error::SqliteFailure(e, _)) if e.code == ErrorCode::ConstraintViolation => {
@@ -65,6 +66,7 @@ pub(super) fn create(connection: &mut Connection, election: &Id, first: &Batch) 
 pub(super) fn take_epoch(connection: &mut Connection, election: &Id) -> Result<StoredHead, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let number = election_number(&transaction, election)?;
+    expect_open(&transaction, election, number)?;
     transaction.execute(
         "UPDATE elections SET epoch = epoch + 1, holder = NULL, lease_until_ms = 0 WHERE number = ?1",
         [number],
@@ -72,6 +74,12 @@ pub(super) fn take_epoch(connection: &mut Connection, election: &Id) -> Result<S
     let head = head(&transaction, number)?;
     transaction.commit()?;
     Ok(head)
+}
+
+/// That a log was not moved away.
+pub(super) fn expect_open(connection: &Connection, election: &Id, number: i64) -> Result<(), StoreError> {
+    let sealed = stored_position(connection, number)?.epoch & SEALED != 0;
+    if sealed { Err(StoreError::Sealed(election.clone())) } else { Ok(()) }
 }
 
 pub(super) fn head(connection: &Connection, number: i64) -> Result<StoredHead, StoreError> {
