@@ -166,14 +166,16 @@ fn confirm(question: &Question<'_>, yes: bool) -> bool {
     println!("  ballots      {} cast, {} counted", report.ballots_cast, report.ballots_counted);
     for cells in state.cells() {
         let Some(contest) = manifest.contests.get(cells.contest) else { continue };
+        // Ids are not padded by themselves.
+        let id = contest.id.to_string();
         if cells.withheld {
-            println!("  {:<12} is not decrypted: too few voted", contest.id);
+            println!("  {id:<12} is not decrypted: too few voted");
         }
         for cell in cells.cells.iter().filter(|_| !cells.withheld) {
             let groups = manifest.groups.get(cell.groups.clone()).unwrap_or_default();
             let groups: Vec<_> = groups.iter().map(|group| group.id.to_string()).collect();
             let (ballots, weight) = (cell.ballots, cell.weight);
-            println!("  {:<12} sum of {ballots} ballots, weight {weight}: {}", contest.id, groups.join(" + "));
+            println!("  {id:<12} sum of {ballots} ballots, weight {weight}: {}", groups.join(" + "));
         }
     }
     if let Some(check) = report.check("V4") {
