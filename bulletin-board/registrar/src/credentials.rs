@@ -1,5 +1,7 @@
 //! Reading the file of codes again, to send or print what is in it.
 
+use std::collections::HashMap;
+
 use veritally_crypto::hash::Hash;
 use veritally_crypto::manifest::{CheckedManifest, text};
 use zeroize::Zeroizing;
@@ -18,6 +20,8 @@ pub struct Credential {
     pub code: Zeroizing<String>,
     /// What a look-up shows.
     pub public_id: String,
+    /// Ballot style, reporting group and weight, as in the file.
+    pub(crate) class: [String; 3],
 }
 
 /// Why a file of codes can't be used.
@@ -60,9 +64,27 @@ pub fn read(file: &[u8], fingerprint: &Hash) -> Result<Vec<Credential>, Credenti
             return Err(CredentialsError::Fingerprint { line, expected: *fingerprint, found: field(8) });
         }
         let code = Zeroizing::new(field(3));
-        all.push(Credential { id: field(0), name: field(1), email: field(2), code, public_id: field(4) });
+        let class = [field(5), field(6), field(7)];
+        all.push(Credential { id: field(0), name: field(1), email: field(2), code, public_id: field(4), class });
     }
     Ok(all)
+}
+
+/// Joins files of codes, in the order in which they were made: who got another code has the last one.
+#[must_use]
+pub fn join(files: Vec<Vec<Credential>>) -> Vec<Credential> {
+    let mut all: Vec<Credential> = vec![];
+    let mut positions = HashMap::new();
+    for one in files.into_iter().flatten() {
+        match positions.get(&one.id).and_then(|&position: &usize| all.get_mut(position)) {
+            Some(old) => *old = one,
+            None => {
+                positions.insert(one.id.clone(), all.len());
+                all.push(one);
+            }
+        }
+    }
+    all
 }
 
 /// Without what could begin a new line or header in a mail.
@@ -80,6 +102,14 @@ pub struct Words {
     /// Labels: code, public id, link, fingerprint, voting ends, help.
     pub labels: [&'static str; 6],
     keep: &'static str,
+    reminder: Reminder,
+}
+
+/// The words of a reminder.
+struct Reminder {
+    subject: &'static str,
+    intro: &'static str,
+    lost: &'static str,
 }
 
 /// All languages, English first.
@@ -92,6 +122,12 @@ pub const WORDS: [Words; 4] = [
         labels: ["Code (secret)", "Public id", "Link", "Fingerprint of the election", "Voting ends", "Help"],
         keep: "Whoever has the code can vote in your place: keep it to yourself. Compare the fingerprint and, after \
                voting, the public id with what the board shows.",
+        reminder: Reminder {
+            subject: "You can still vote",
+            intro: "when this was sent, no ballot of yours had arrived. Open the link with the voting program and type the \
+                    code that you were sent. If you don’t want to vote, or have just voted, there is nothing to do.",
+            lost: "This message has no code. Nobody will ask you for yours. If you have lost it, ask for help.",
+        },
     },
     Words {
         language: "de",
@@ -109,6 +145,14 @@ pub const WORDS: [Words; 4] = [
         ],
         keep: "Wer den Code hat, kann an Ihrer Stelle abstimmen: behalten Sie ihn für sich. Vergleichen Sie den \
                Fingerabdruck und nach der Stimmabgabe die öffentliche Kennung mit dem, was das Wahlbrett zeigt.",
+        reminder: Reminder {
+            subject: "Sie können noch abstimmen",
+            intro: "Als diese Nachricht verschickt wurde, war kein Stimmzettel von Ihnen eingegangen. Öffnen Sie den Link mit \
+                    dem Wahlprogramm und geben Sie den Code ein, den Sie bekommen haben. Wenn Sie nicht abstimmen möchten \
+                    oder es gerade getan haben, ist nichts zu tun.",
+            lost: "Diese Nachricht enthält keinen Code. Niemand wird Sie nach Ihrem fragen. Wenn Sie ihn verloren haben, \
+                   bitten Sie um Hilfe.",
+        },
     },
     Words {
         language: "fr",
@@ -119,6 +163,14 @@ pub const WORDS: [Words; 4] = [
         labels: ["Code (secret)", "Identifiant public", "Lien", "Empreinte de l’élection", "Fin du vote", "Aide"],
         keep: "Qui a le code peut voter à votre place : gardez-le pour vous. Comparez l’empreinte et, après le vote, \
                l’identifiant public avec ce que montre le tableau.",
+        reminder: Reminder {
+            subject: "Vous pouvez encore voter",
+            intro: "à l’envoi de ce message, aucun bulletin de votre part n’était arrivé. Ouvrez le lien avec le programme de \
+                    vote et saisissez le code que vous avez reçu. Si vous ne voulez pas voter, ou venez de le faire, il n’y a \
+                    rien à faire.",
+            lost: "Ce message ne contient pas de code. Personne ne vous demandera le vôtre. Si vous l’avez perdu, demandez de \
+                   l’aide.",
+        },
     },
     Words {
         language: "es",
@@ -135,6 +187,12 @@ pub const WORDS: [Words; 4] = [
         ],
         keep: "Quien tenga el código puede votar en su lugar: guárdelo para usted. Compare la huella y, después de votar, \
                el identificador público con lo que muestra el tablón.",
+        reminder: Reminder {
+            subject: "Todavía puede votar",
+            intro: "al enviar este mensaje no había llegado ninguna papeleta suya. Abra el enlace con el programa de voto y \
+                    escriba el código que recibió. Si no quiere votar, o acaba de hacerlo, no tiene que hacer nada.",
+            lost: "Este mensaje no lleva ningún código. Nadie le pedirá el suyo. Si lo ha perdido, pida ayuda.",
+        },
     },
 ];
 
@@ -162,8 +220,18 @@ impl Occasion<'_> {
     /// The subject line, in the election's first language.
     #[must_use]
     pub fn subject(&self) -> String {
+        self.subject_of(|words| words.subject)
+    }
+
+    /// The same of a reminder.
+    #[must_use]
+    pub fn reminder_subject(&self) -> String {
+        self.subject_of(|words| words.reminder.subject)
+    }
+
+    fn subject_of(&self, of: impl Fn(&Words) -> &'static str) -> String {
         let all = words_of(self.manifest);
-        let words = all.first().map_or("", |words| words.subject);
+        let words = all.first().map_or("", |words| of(words));
         let language = self.manifest.languages.first().map_or("en", String::as_str);
         printable(&format!("{words}: {}", text(&self.manifest.name, language)))
     }
@@ -175,7 +243,7 @@ impl Occasion<'_> {
         let values = [to.code.as_str(), &to.public_id, self.link, &fingerprint, self.ends, self.help];
         Message {
             election: printable(text(&self.manifest.name, words.language)),
-            greeting: format!("{} {},", words.greeting, to.name).replace(" ,", ","),
+            greeting: greeting(words, to),
             intro: words.intro,
             facts: words
                 .labels
@@ -185,6 +253,21 @@ impl Occasion<'_> {
                 .collect(),
             keep: words.keep,
         }
+    }
+
+    /// A reminder, in all of the election's languages: without the code.
+    #[must_use]
+    pub fn reminder(&self, to: &Credential) -> Zeroizing<String> {
+        let fingerprint = self.manifest.fingerprint().to_string();
+        let one = |words: &&Words| {
+            let [_, _, link, print, ends, help] = words.labels;
+            let facts = [(link, self.link), (print, &fingerprint), (ends, self.ends), (help, self.help)];
+            let facts: String = facts.iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
+            let election = printable(text(&self.manifest.name, words.language));
+            let Reminder { intro, lost, .. } = words.reminder;
+            format!("{election}\n\n{}\n{intro}\n\n{facts}\n{lost}\n", greeting(words, to))
+        };
+        Zeroizing::new(words_of(self.manifest).iter().map(one).collect::<Vec<_>>().join("\n-- \n\n"))
     }
 
     /// The whole mail, in all of the election's languages.
@@ -198,6 +281,10 @@ impl Occasion<'_> {
         };
         Zeroizing::new(words_of(self.manifest).iter().map(one).collect::<Vec<_>>().join("\n-- \n\n"))
     }
+}
+
+fn greeting(words: &Words, to: &Credential) -> String {
+    format!("{} {},", words.greeting, to.name).replace(" ,", ",")
 }
 
 /// One voter's message in one language.

@@ -112,6 +112,11 @@ impl<'a> Registrar<'a> {
         Ok(Self { leaf_0, manifest, key })
     }
 
+    /// Signs.
+    pub(crate) fn key(&self) -> &SigningSecret {
+        self.key
+    }
+
     /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &CheckedManifest {

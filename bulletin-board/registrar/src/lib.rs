@@ -12,16 +12,19 @@
 //! - [`voters`]: reads the list of voters, and names everything that is wrong with it.
 //! - [`issue`]: voters to codes and roll.
 //! - [`codes`]: the file of codes, the one secret that comes out of this; [`credentials`] reads it again.
-//! - [`letters`] and [`mail`]: how codes reach voters. Sending mail is the one thing that needs a network: carry the file of
+//! - [`reissue`]: another code for who has lost one.
+//! - [`letters`] and [`mail`]: how codes reach voters; [`bounces`]: which came back. Sending mail is the one thing that needs a network: carry the file of
 //!   codes to a machine that has one, or print letters.
 //!
 //! Whoever keeps the codes could vote for those who abstain. That is why participation is public by credential, and why
 //! the file of codes is to be destroyed once the letters are printed.
 
+pub mod bounces;
 pub mod codes;
 pub mod credentials;
 pub mod issue;
 pub mod letters;
 pub mod mail;
+pub mod reissue;
 /// Reads the list of voters, and names everything that is wrong with it; the board's dashboard reads it alike.
 pub use veritally_board_api::voters;

@@ -4,7 +4,7 @@
 //! `sent` (or `refused`) once the server has answered. After a crash a message that has only `begun` may or may not have
 //! arrived: it is reported and sent again only on request. It would be the same code with the same Message-ID.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,8 +14,10 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, Message, SmtpTransport, Transport as _};
 use veritally_board_api::files::FileError;
-use veritally_crypto::hash::Hasher;
+use veritally_crypto::hash::{Hash, Hasher};
+use zeroize::Zeroizing;
 
+use crate::bounces::Bounce;
 use crate::credentials::{Credential, Occasion};
 
 /// Attempts for a message that the server puts off (4xx).
@@ -96,12 +98,16 @@ enum State {
     Begun,
     Sent,
     Refused(String),
+    /// Came back later.
+    Bounced(String),
 }
 
 /// The journal: what became of whose message.
 struct Journal {
     file: std::fs::File,
     states: BTreeMap<String, State>,
+    /// Notifications that were noted.
+    notifications: BTreeSet<String>,
 }
 
 impl Journal {
@@ -113,12 +119,16 @@ impl Journal {
         };
         // A line that a crash cut off says nothing.
         let whole = text.rfind('\n').and_then(|end| text.get(..=end)).unwrap_or_default();
-        let mut states = BTreeMap::new();
+        let (mut states, mut notifications) = (BTreeMap::new(), BTreeSet::new());
         for (number, line) in (1..).zip(whole.lines()) {
             let (state, id) = match line.split('\t').collect::<Vec<_>>().as_slice() {
                 ["begun", id] => (State::Begun, *id),
                 ["sent", id] => (State::Sent, *id),
                 ["refused", id, reason] => (State::Refused((*reason).to_owned()), *id),
+                ["bounced", id, notification, reason] => {
+                    notifications.insert((*notification).to_owned());
+                    (State::Bounced((*reason).to_owned()), *id)
+                }
                 _ => return Err(MailError::JournalLine(number)),
             };
             states.insert(id.to_owned(), state);
@@ -129,23 +139,90 @@ impl Journal {
             file.set_len(whole.len() as u64).map_err(FileError::io("mend", path))?;
         }
         file.flush().map_err(FileError::io("write", path))?;
-        Ok(Self { file, states })
+        Ok(Self { file, states, notifications })
     }
 
     fn note(&mut self, id: &str, state: State) -> Result<(), MailError> {
         let line = match &state {
             State::Begun => format!("begun\t{id}\n"),
             State::Sent => format!("sent\t{id}\n"),
-            State::Refused(reason) => {
-                let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
-                format!("refused\t{id}\t{reason}\n")
-            }
+            State::Refused(reason) => format!("refused\t{id}\t{}\n", on_one_line(reason)),
+            // Noted by `bounced`, with its notification.
+            State::Bounced(_) => return Ok(()),
         };
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(FileError::io("write", Path::new("the journal")))?;
+        self.write(&line)?;
         self.states.insert(id.to_owned(), state);
         Ok(())
     }
+
+    /// Notes that a message came back; false when this notification was noted before.
+    fn bounced(&mut self, id: &str, notification: &Hash, reason: &str) -> Result<bool, MailError> {
+        if !self.notifications.insert(notification.to_string()) {
+            return Ok(false);
+        }
+        self.write(&format!("bounced\t{id}\t{notification}\t{}\n", on_one_line(reason)))?;
+        self.states.insert(id.to_owned(), State::Bounced(reason.to_owned()));
+        Ok(true)
+    }
+
+    fn write(&mut self, line: &str) -> Result<(), MailError> {
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        Ok(written.map_err(FileError::io("write", Path::new("the journal")))?)
+    }
+}
+
+fn on_one_line(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+}
+
+/// What notifications said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Returned {
+    /// Voters whose message came back, and why: addresses to correct, or letters to send.
+    pub voters: Vec<(String, String)>,
+    /// Notifications that were read before.
+    pub known: u64,
+    /// Recipients who are nobody's.
+    pub strangers: Vec<String>,
+}
+
+/// Marks in the journal whose messages came back.
+///
+/// # Errors
+/// [`MailError`].
+pub fn mark(
+    fingerprint: &Hash,
+    voters: &[Credential],
+    bounces: &[Bounce],
+    journal: &Path,
+) -> Result<Returned, MailError> {
+    let mut journal = Journal::open(journal)?;
+    let mut returned = Returned::default();
+    let ids = Kind::ALL
+        .iter()
+        .flat_map(|kind| voters.iter().map(move |voter| (message_id(*kind, fingerprint, voter), voter)));
+    let ids: BTreeMap<String, &Credential> = ids.collect();
+    for bounce in bounces {
+        let of_id = bounce.message_id.as_deref().and_then(|id| ids.get(id.split('@').next()?));
+        let of_address = |voter: &&Credential| voter.email.eq_ignore_ascii_case(&bounce.recipient);
+        // Without the id: everybody with this address, since it reaches none of them.
+        let found: Vec<&Credential> = match of_id {
+            Some(voter) => vec![voter],
+            None => voters.iter().filter(of_address).collect(),
+        };
+        if found.is_empty() {
+            returned.strangers.push(bounce.recipient.clone());
+        }
+        for voter in found {
+            let notification = Hash::of(format!("{} {}", bounce.notification, voter.id).as_bytes());
+            if journal.bounced(&voter.id, &notification, &bounce.reason)? {
+                returned.voters.push((voter.id.clone(), bounce.reason.clone()));
+            } else {
+                returned.known += 1;
+            }
+        }
+    }
+    Ok(returned)
 }
 
 /// What a run did.
@@ -159,14 +236,31 @@ pub struct Report {
     pub without_address: Vec<String>,
     /// Who was refused, and why: addresses to correct.
     pub refused: Vec<(String, String)>,
+    /// Whose message came back later, and why.
+    pub bounced: Vec<(String, String)>,
     /// Begun by a run that was cut off: may have arrived.
     pub uncertain: Vec<String>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The code.
+    Code,
+    /// A reminder, without the code.
+    Reminder,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Code, Self::Reminder];
 }
 
 /// How to send.
 pub struct Plan<'a> {
     /// What the mail says.
     pub occasion: Occasion<'a>,
+    /// Which message.
+    pub kind: Kind,
     /// The server.
     pub server: Server,
     /// The sender, also where bounces go.
@@ -189,7 +283,7 @@ pub fn send(
 ) -> Result<Report, MailError> {
     let from: Mailbox = plan.from.parse().map_err(MailError::From)?;
     let mut journal = Journal::open(journal)?;
-    let (server, subject, mut report) = (plan.server.connect()?, plan.occasion.subject(), Report::default());
+    let (server, subject, mut report) = (plan.server.connect()?, plan.subject(), Report::default());
     let pause = Duration::from_secs(60) / plan.per_minute.max(1);
     for (done, voter) in (1..).zip(voters) {
         progress(done, voters.len() as u64);
@@ -197,6 +291,7 @@ pub fn send(
             Some(State::Sent) => report.before += 1,
             Some(State::Begun) if !plan.again => report.uncertain.push(voter.id.clone()),
             Some(State::Refused(reason)) if !plan.again => report.refused.push((voter.id.clone(), reason.clone())),
+            Some(State::Bounced(reason)) if !plan.again => report.bounced.push((voter.id.clone(), reason.clone())),
             _ if voter.email.is_empty() => report.without_address.push(voter.id.clone()),
             _ => {
                 let begin = Instant::now();
@@ -231,9 +326,7 @@ fn message(plan: &Plan<'_>, from: &Mailbox, subject: &str, voter: &Credential) -
     // `Address` refuses everything that is not one address: nothing in a list can add headers or recipients.
     let address: Address = voter.email.parse().map_err(|e| format!("{:?} is no address: {e}", voter.email))?;
     let name = Some(voter.name.clone()).filter(|name| !name.is_empty());
-    // The same message has the same id, however often it is sent.
-    let id =
-        Hasher::new("registrar-mail").hash(&plan.occasion.manifest.fingerprint()).bytes(voter.id.as_bytes()).finish();
+    let id = message_id(plan.kind, &plan.occasion.manifest.fingerprint(), voter);
     let domain = from.email.domain();
     Message::builder()
         .from(from.clone())
@@ -241,8 +334,35 @@ fn message(plan: &Plan<'_>, from: &Mailbox, subject: &str, voter: &Credential) -
         .subject(subject)
         .message_id(Some(format!("<{id}@{domain}>")))
         .header(ContentType::TEXT_PLAIN)
-        .body(plan.occasion.mail(voter).to_string())
+        .body(plan.body(voter).to_string())
         .map_err(|e| e.to_string())
+}
+
+impl Plan<'_> {
+    fn subject(&self) -> String {
+        match self.kind {
+            Kind::Code => self.occasion.subject(),
+            Kind::Reminder => self.occasion.reminder_subject(),
+        }
+    }
+
+    fn body(&self, to: &Credential) -> Zeroizing<String> {
+        match self.kind {
+            Kind::Code => self.occasion.mail(to),
+            Kind::Reminder => self.occasion.reminder(to),
+        }
+    }
+}
+
+/// What goes before the `@` of a message's id. The same message has the same id, however often it is sent; another code
+/// has another one. Who sees it learns nothing: the public id is among a million million.
+fn message_id(kind: Kind, fingerprint: &Hash, voter: &Credential) -> String {
+    let kind = match kind {
+        Kind::Code => "code",
+        Kind::Reminder => "reminder",
+    };
+    let hasher = Hasher::new("registrar-mail").hash(fingerprint).bytes(kind.as_bytes());
+    hasher.bytes(voter.id.as_bytes()).bytes(voter.public_id.as_bytes()).finish().to_string()
 }
 
 enum Failure {
@@ -291,6 +411,13 @@ mod tests {
         assert_eq!(again.states["b"], State::Refused("no such box".into()));
         assert_eq!(again.states["c"], State::Begun);
         again.note("c", State::Sent).unwrap();
+        let notification = Hash::of(b"came back");
+        assert!(again.bounced("a", &notification, "no\tsuch box").unwrap());
+        assert!(!again.bounced("a", &notification, "no such box").unwrap(), "read twice, it counts once");
+        assert_eq!(Journal::open(&path).unwrap().states["a"], State::Bounced("no such box".into()));
+        again.note("a", State::Sent).unwrap();
+        assert!(!Journal::open(&path).unwrap().bounced("a", &notification, "no such box").unwrap(), "of the first one");
+        assert_eq!(Journal::open(&path).unwrap().states["a"], State::Sent);
         assert_eq!(Journal::open(&path).unwrap().states["c"], State::Sent);
         std::fs::write(&path, "what\n").unwrap();
         assert!(matches!(Journal::open(&path), Err(MailError::JournalLine(1))));

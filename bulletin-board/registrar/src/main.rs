@@ -1,5 +1,6 @@
 //! `veritally-registrar`: the registrar's command line.
 
+use std::collections::HashSet;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,11 +14,13 @@ use veritally_crypto::canonical;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::manifest::{CheckedManifest, NamedKey};
 use veritally_crypto::signature::SigningSecret;
-use veritally_registrar::codes;
+use veritally_registrar::bounces;
+use veritally_registrar::codes::to_csv;
 use veritally_registrar::credentials::{self, Credential, Occasion};
 use veritally_registrar::issue::{Issued, Registrar};
 use veritally_registrar::letters;
-use veritally_registrar::mail::{self, Encryption, Plan, Server};
+use veritally_registrar::mail::{self, Encryption, Kind, Plan, Server};
+use veritally_registrar::reissue;
 use veritally_registrar::voters::{MAX_LIST_BYTES, Voter, VoterListReader};
 
 /// Decides who may vote: makes credential codes and the roll, offline.
@@ -36,6 +39,12 @@ enum Command {
     Letters(Letters),
     /// Send the codes by mail. Run again to resume.
     Send(Send),
+    /// Remind by mail, without a code, who has not voted yet. Run again to resume.
+    Remind(Remind),
+    /// Read mail that came back (delivery status notifications), and note whose it was.
+    Bounces(Bounces),
+    /// Draw another code for a voter who has lost one.
+    Reissue(Reissue),
     /// Draw a code for each voter; write the file of codes and the roll.
     Issue(Issue),
 }
@@ -81,9 +90,9 @@ struct Issue {
 /// What mail and letters say.
 #[derive(clap::Args)]
 struct About {
-    /// The file of codes.
-    #[arg(long)]
-    codes: PathBuf,
+    /// The file of codes; again for each file of re-issued ones, in their order.
+    #[arg(long, required = true)]
+    codes: Vec<PathBuf>,
     /// The manifest, byte for byte as logged.
     #[arg(long)]
     manifest: PathBuf,
@@ -108,6 +117,65 @@ struct Letters {
 struct Send {
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(clap::Args)]
+struct Remind {
+    #[command(flatten)]
+    about: About,
+    /// The public ids that have voted: the file voted.csv of the board's dashboard.
+    #[arg(long)]
+    voted: PathBuf,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(clap::Args)]
+struct Bounces {
+    /// A message, an mbox, a Maildir, or a folder of messages.
+    #[arg(required = true)]
+    from: Vec<PathBuf>,
+    /// The file of codes; again for each file of re-issued ones, in their order.
+    #[arg(long, required = true)]
+    codes: Vec<PathBuf>,
+    /// The manifest, byte for byte as logged.
+    #[arg(long)]
+    manifest: PathBuf,
+    /// The journal of what was sent; default: the first file of codes with `.journal`.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Reissue {
+    /// The voter's id in the list.
+    #[arg(long)]
+    voter: String,
+    /// The file of codes; again for each file of re-issued ones, in their order.
+    #[arg(long, required = true)]
+    codes: Vec<PathBuf>,
+    /// The manifest, byte for byte as logged.
+    #[arg(long)]
+    manifest: PathBuf,
+    /// The registrar's secret key.
+    #[arg(long)]
+    key: PathBuf,
+    /// Where the log entry goes, for the administrator.
+    #[arg(long)]
+    entry: PathBuf,
+    /// Where the new code goes: a file of codes with this voter; secret.
+    #[arg(long)]
+    new_codes: PathBuf,
+    /// The election's fingerprint, from another source than the manifest's file.
+    #[arg(long)]
+    fingerprint: Option<Hash>,
+}
+
+/// How mail is sent.
+#[derive(clap::Args)]
+struct By {
     /// The mail server.
     #[arg(long)]
     server: String,
@@ -126,7 +194,7 @@ struct Send {
     /// Most messages a minute.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     per_minute: u32,
-    /// What was sent; default: the file of codes with `.journal`.
+    /// What was sent; default: the first file of codes with `.journal`; of reminders one for each day.
     #[arg(long)]
     journal: Option<PathBuf>,
     /// Send again what was refused, and what may have arrived when a run was cut off.
@@ -158,7 +226,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Init(arguments) => init(&arguments),
         Command::Letters(arguments) => print_letters(&arguments),
-        Command::Send(arguments) => send(&arguments),
+        Command::Send(arguments) => send(&arguments.about, &arguments.by, None),
+        Command::Remind(arguments) => remind(&arguments),
+        Command::Bounces(arguments) => read_bounces(&arguments),
+        Command::Reissue(arguments) => reissue_code(&arguments),
         Command::Issue(arguments) => issue(&arguments),
     }
 }
@@ -180,17 +251,96 @@ fn init(arguments: &Init) -> anyhow::Result<()> {
 fn with_occasion<T>(
     about: &About,
     ends: impl FnOnce(&CheckedManifest) -> String,
-    use_it: impl FnOnce(Occasion<'_>, &[Credential]) -> anyhow::Result<T>,
+    use_it: impl FnOnce(Occasion<'_>, Vec<Credential>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let manifest = CheckedManifest::from_leaf(&read(&about.manifest)?)?;
     let fingerprint = about.link.fingerprint.context("the link has no fingerprint: take the whole link")?;
     if fingerprint != manifest.fingerprint() {
         bail!("the link is for the election {fingerprint}, the manifest for {}", manifest.fingerprint());
     }
-    let file = files::read_secret(&about.codes)?;
-    let voters = credentials::read(&file, &fingerprint).with_context(|| about.codes.display().to_string())?;
+    let voters = all_codes(&about.codes, &fingerprint)?;
     let (link, ends) = (about.link.to_string(), ends(&manifest));
-    use_it(Occasion { manifest: &manifest, link: &link, ends: &ends, help: &about.help_contact }, &voters)
+    use_it(Occasion { manifest: &manifest, link: &link, ends: &ends, help: &about.help_contact }, voters)
+}
+
+/// What is in the files of codes; the last code of each voter.
+fn all_codes(paths: &[PathBuf], fingerprint: &Hash) -> anyhow::Result<Vec<Credential>> {
+    let read = |path: &PathBuf| -> anyhow::Result<Vec<Credential>> {
+        let file = files::read_secret(path)?;
+        credentials::read(&file, fingerprint).with_context(|| path.display().to_string())
+    };
+    Ok(credentials::join(paths.iter().map(read).collect::<Result<_, _>>()?))
+}
+
+/// Beside the first file of codes.
+fn beside(codes: &[PathBuf], ending: &str) -> PathBuf {
+    PathBuf::from(format!("{}{ending}", codes.first().map_or_else(String::new, |path| path.display().to_string())))
+}
+
+fn remind(arguments: &Remind) -> anyhow::Result<()> {
+    let path = arguments.voted.display();
+    let text = std::fs::read_to_string(&arguments.voted).with_context(|| format!("can't read {path}"))?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    if lines.next() != Some("public_id") {
+        bail!("{path} is no list of public ids that have voted: download it in the board's dashboard");
+    }
+    let voted: HashSet<&str> = lines.collect();
+    send(&arguments.about, &arguments.by, Some(&voted))
+}
+
+fn read_bounces(arguments: &Bounces) -> anyhow::Result<()> {
+    let fingerprint = CheckedManifest::from_leaf(&read(&arguments.manifest)?)?.fingerprint();
+    let voters = all_codes(&arguments.codes, &fingerprint)?;
+    let journal = arguments.journal.clone().unwrap_or_else(|| beside(&arguments.codes, ".journal"));
+    let (mut all, mut passing, mut others) = (vec![], 0, 0);
+    for path in &arguments.from {
+        let found = bounces::read(path)?;
+        all.extend(found.bounces);
+        passing += found.passing;
+        others += found.others;
+    }
+    let returned = mail::mark(&fingerprint, &voters, &all, &journal)?;
+    returned.voters.iter().for_each(|(id, reason)| println!("came back: {}: {}", shown(id), shown(reason)));
+    returned.strangers.iter().for_each(|address| println!("of nobody in the file of codes: {}", shown(address)));
+    println!(
+        "{} came back, {} were noted before, {passing} only delayed or delivered, {others} messages are no notifications",
+        returned.voters.len(),
+        returned.known
+    );
+    if !returned.voters.is_empty() {
+        println!("correct the addresses in the file of codes and run `send --again`, or print letters");
+    }
+    Ok(())
+}
+
+/// Text of strangers, for a terminal.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn reissue_code(arguments: &Reissue) -> anyhow::Result<()> {
+    for path in [&arguments.new_codes, &arguments.entry] {
+        if path.exists() {
+            bail!("{} exists: name another file", path.display());
+        }
+    }
+    let leaf_0 = read(&arguments.manifest)?;
+    let key = key_file::read(&arguments.key)?;
+    let registrar = Registrar::new(&leaf_0, arguments.fingerprint.as_ref(), &key)?;
+    let all = all_codes(&arguments.codes, &registrar.manifest().fingerprint())?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock")?;
+    let time_ms = u64::try_from(now.as_millis()).context("the clock")?;
+    let issued = reissue::reissue(&registrar, &all, &arguments.voter, time_ms, &mut rand::rng())?;
+    write(&arguments.new_codes, &arguments.entry, &issued)?;
+    println!("entry, for the administrator: {}", arguments.entry.display());
+    println!(
+        "  to be uploaded within five minutes of this computer's time; refused when the voter has voted or published a test"
+    );
+    println!("new code (secret): {}", arguments.new_codes.display());
+    println!(
+        "  send or print it when the board has taken the entry; name it after the others: --codes OLD --codes NEW"
+    );
+    Ok(())
 }
 
 /// When voting is to end, UTC.
@@ -201,13 +351,14 @@ fn ends(manifest: &CheckedManifest) -> String {
 
 fn print_letters(arguments: &Letters) -> anyhow::Result<()> {
     with_occasion(&arguments.about, ends, |occasion, voters| {
-        files::create_secret(&arguments.out, letters::letters(&occasion, voters).as_bytes())?;
+        files::create_secret(&arguments.out, letters::letters(&occasion, &voters).as_bytes())?;
         println!("{} letters (secret): {}", voters.len(), arguments.out.display());
         Ok(())
     })
 }
 
-fn send(arguments: &Send) -> anyhow::Result<()> {
+/// Sends codes, or reminders to those who have not `voted`.
+fn send(about: &About, arguments: &By, voted: Option<&HashSet<&str>>) -> anyhow::Result<()> {
     let encryption = match arguments.tls {
         Security::Tls => Encryption::Tls,
         Security::Starttls => Encryption::StartTls,
@@ -219,24 +370,48 @@ fn send(arguments: &Send) -> anyhow::Result<()> {
         password.map(|password| (name, password))
     });
     let account = account.transpose().context("reading the mail account's password")?;
-    let standard = || PathBuf::from(format!("{}.journal", arguments.about.codes.display()));
-    let journal = arguments.journal.clone().unwrap_or_else(standard);
-    with_occasion(&arguments.about, ends, |occasion, voters| {
+    let today = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let ending = match voted {
+        Some(_) => format!(".reminder-{}.journal", today.chars().take(10).collect::<String>()),
+        None => ".journal".to_owned(),
+    };
+    let journal = arguments.journal.clone().unwrap_or_else(|| beside(&about.codes, &ending));
+    with_occasion(about, ends, |occasion, voters| {
+        let voters = still_to_vote(voters, voted)?;
         let server = Server { host: arguments.server.clone(), port, encryption, account };
         let (from, per_minute, again) = (arguments.from.as_str(), arguments.per_minute, arguments.again);
-        let plan = Plan { occasion, server, from, per_minute, again };
+        let kind = if voted.is_some() { Kind::Reminder } else { Kind::Code };
+        let plan = Plan { occasion, kind, server, from, per_minute, again };
         let bar = progress_bar(voters.len());
-        let report = mail::send(&plan, voters, &journal, &|done, _| bar.set_position(done))?;
+        let report = mail::send(&plan, &voters, &journal, &|done, _| bar.set_position(done))?;
         bar.finish_and_clear();
         println!("{} sent, {} were sent before", report.sent, report.before);
         report.without_address.iter().for_each(|id| println!("no address, needs a letter: {id}"));
         report.refused.iter().for_each(|(id, reason)| println!("refused: {id}: {reason}"));
+        report.bounced.iter().for_each(|(id, reason)| println!("came back: {id}: {reason}"));
         report
             .uncertain
             .iter()
             .for_each(|id| println!("may have arrived when a run was cut off (--again sends it once more): {id}"));
         Ok(())
     })
+}
+
+/// All voters, or those whose public id has not `voted`.
+fn still_to_vote(mut voters: Vec<Credential>, voted: Option<&HashSet<&str>>) -> anyhow::Result<Vec<Credential>> {
+    let Some(voted) = voted else { return Ok(voters) };
+    let before = voters.len();
+    voters.retain(|voter| !voted.contains(voter.public_id.as_str()));
+    if before - voters.len() != voted.len() {
+        bail!(
+            "{} of {} public ids that have voted are in no file of codes: it is another election's list, or a file of \
+             re-issued codes is missing (--codes)",
+            voted.len() - (before - voters.len()),
+            voted.len()
+        );
+    }
+    println!("{} of {before} have voted", voted.len());
+    Ok(voters)
 }
 
 fn issue(arguments: &Issue) -> anyhow::Result<()> {
@@ -258,7 +433,7 @@ fn issue(arguments: &Issue) -> anyhow::Result<()> {
     let bar = progress_bar(count);
     let issued = registrar.issue(voters, &mut rand::rng(), || bar.inc(1))?;
     bar.finish_and_clear();
-    write(arguments, &issued)?;
+    write(&arguments.codes, &arguments.roll, &issued)?;
     let took = begin.elapsed().as_secs_f64();
     println!("issued {count} codes, total weight {}, in {took:.1} s", issued.total_weight);
     println!("codes (secret, for the letters): {}", arguments.codes.display());
@@ -284,14 +459,14 @@ fn voters(arguments: &Issue, registrar: &Registrar<'_>) -> anyhow::Result<Vec<Vo
 }
 
 /// Codes first: a roll without its codes would be a lost election, codes without a roll are waste paper.
-fn write(arguments: &Issue, issued: &Issued) -> anyhow::Result<()> {
-    files::create_secret(&arguments.codes, &codes::to_csv(issued)?)?;
+fn write(codes: &Path, entries: &Path, issued: &Issued) -> anyhow::Result<()> {
+    files::create_secret(codes, &to_csv(issued)?)?;
     let mut roll = Vec::with_capacity(issued.leaves.iter().map(|leaf| leaf.len() + 1).sum());
     for leaf in &issued.leaves {
         roll.extend_from_slice(leaf);
         roll.push(b'\n');
     }
-    files::write_atomic(&arguments.roll, &roll)?;
+    files::write_atomic(entries, &roll)?;
     Ok(())
 }
 

@@ -3,14 +3,15 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { run, startBoard, trusteeKey, Election, sleep } from "./programs.mjs";
+import { run, startBoard, startSink, trusteeKey, Election, sleep } from "./programs.mjs";
 import { launch, inspect } from "./browser.mjs";
 import { code, join, signIn, PASSWORD } from "./accounts.mjs";
 
 const work = process.argv[2];
 const evil = `<img src=x onerror=alert(1)>"'&{{7*7}}`;
 const chromium = await launch();
-const board = await startBoard(work);
+const sink = await startSink(work);
+const board = await startBoard(work, "--mail-server", `smtp://127.0.0.1:${sink.port}`, "--mail-from", "Elections <elections@example.org>");
 const link = (await waitFor(() => board.log().match(/http:\S+\/admin\/join\?token=\S+/)))[0];
 const page = await chromium.reader(board);
 page.expected = 422; // What a form that is refused answers.
@@ -142,6 +143,15 @@ const voters = Array.from({ length: 12 }, (_, i) => `v${i},Voter ${i} ${i === 0 
 await page.goto(`/admin/e/council`);
 await upload(`id,name,email,group,weight\n${voters.join("\n").replaceAll('"<b>x</b>"', "<b>x</b>")}\n=cmd(),=evil,"@x",south,1\n`);
 await page.getByText("The list is kept").waitFor();
+await act("Ask for confirmation by mail", "Voters must now confirm by mail.");
+// Too large: the bound is said, also to a browser that is still sending.
+page.expected = 413;
+await page.locator("#list").setInputFiles({ name: "voters.csv", mimeType: "text/csv", buffer: Buffer.alloc(33 << 20, "x") });
+await page.locator("form", { has: page.locator("#list") }).getByRole("button", { name: "Upload" }).click();
+await page.getByText("files have at most 32 MiB").waitFor();
+await inspect(page, "admin-too-large");
+page.expected = 422;
+await page.goto("/admin/e/council");
 const [list] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download", exact: true }).click()]);
 await list.saveAs(e.at("voters.csv"));
 writeFileSync(e.at("manifest.json"), Buffer.from(await (await fetch(`${board.url}/e/council/manifest`)).arrayBuffer()));
@@ -162,11 +172,63 @@ await page.locator("#roll").setInputFiles(e.at("roll.jsonl"));
 await page.locator("form", { has: page.locator("#roll") }).getByRole("button", { name: "Upload" }).click();
 await page.getByText("The roll is logged").waitFor();
 
-// The announced beginning has come: the board opens by itself. Vote, extend; the dashboard follows by itself.
+// The announced beginning has come: the board opens by itself. Vote, extend; the dashboard follows by itself, and keeps a
+// file that was chosen meanwhile.
+await page.locator("#list").setInputFiles(e.at("voters.csv"));
 await page.locator("[data-phase=open]").waitFor({ timeout: 30_000 });
+await page.getByRole("link", { name: "Extend voting" }).waitFor();
+assert.equal(await page.locator("#list").evaluate((input) => input.files.length), 1, "what was chosen stays chosen");
 const codes = e.codes();
-for (const i of [0, 1, 2, 6, 7, 8]) await e.cast(codes[i].code, `contest-1=${i < 7 ? "ada" : "ada,grace"}`, "contest-2=a>b>c");
+const choices = (i) => [`contest-1=${i < 7 ? "ada" : "ada,grace"}`, "contest-2=a>b>c"];
+// Without the mailed code a ballot is not taken; the program says where to confirm.
+const told = await e.cast(codes[0].code, ...choices(0)).then(() => "", (error) => error.message);
+const where = told.match(/http:\S+\/confirm\/council\/[0-9a-f]{64}/)?.[0];
+assert.ok(where, told);
+const voter = await chromium.reader(board);
+voter.expected = 422;
+await voter.goto(where);
+await voter.getByText(codes[0].public_id).waitFor();
+await inspect(voter, "confirm-ask");
+await confirm(voter, "v0@example.org", async () => {
+  await voter.getByLabel("Code of six digits").fill("000000");
+  await voter.getByRole("button", { name: "Confirm by mail" }).click();
+  await voter.getByText("That code does not hold").waitFor();
+  await inspect(voter, "confirm-code");
+});
+await inspect(voter, "confirm-done");
+await voter.goto(where.replace(/.{4}$/, "0000"));
+await voter.getByText("This address belongs to no voter").waitFor();
+await inspect(voter, "confirm-nobody");
+for (const language of ["de", "fr", "es"]) {
+  await voter.goto(`${where}?lang=${language}`);
+  await inspect(voter, `confirm-${language}`);
+}
+await voter.goto(`${where}?lang=en`);
+const castBy = async (i, code) => {
+  const refused = await e.cast(code, ...choices(i)).then(() => "", (error) => error.message);
+  if (!refused) return;
+  const address = refused.match(/http:\S+\/confirm\/council\/[0-9a-f]{64}/)?.[0];
+  if (!address) throw new Error(refused);
+  await voter.goto(address);
+  await confirm(voter, codes[i].email);
+  await e.cast(code, ...choices(i));
+};
+for (const i of [0, 1, 2, 6, 7]) await castBy(i, codes[i].code);
+// A voter has lost the code: the registrar draws another, and the old one does not hold any more.
+await run("veritally-registrar", ["reissue", "--voter", "v8", "--codes", e.at("codes.csv"), "--manifest", e.at("manifest.json"),
+  "--key", e.at("registrar.key"), "--entry", e.at("reissue.jsonl"), "--new-codes", e.at("again.csv")]);
+await page.goto("/admin/e/council");
+await page.locator("#reissue").setInputFiles(e.at("reissue.jsonl"));
+await page.locator("form", { has: page.locator("#reissue") }).getByRole("button", { name: "Upload" }).click();
+await page.getByText("The old code does not hold any more").waitFor();
+const newCode = readFileSync(e.at("again.csv"), "utf8").split("\n")[1].split(",")[3];
+const old = await e.cast(codes[8].code, ...choices(8)).then(() => "", (error) => error.message);
+assert.ok(old && !old.includes("/confirm/"), old);
+await castBy(8, newCode);
 await page.locator("[data-live=ballots_counted]").filter({ hasText: /^6$/ }).waitFor({ timeout: 30_000 });
+const voted = (await get("/admin/e/council/voted.csv", session.value)).text.trim().split("\n");
+assert.equal(voted.length, 7);
+assert.ok(voted.includes(codes[0].public_id) && !voted.includes(codes[8].public_id));
 await sleep(2_500);
 await page.goto("/admin/e/council");
 await inspect(page, "admin-election-open");
@@ -186,14 +248,30 @@ await inspect(page, "admin-election-published");
 console.log((await e.verify()).split("\n").filter((line) => /pass|holds|verdict/i.test(line)).slice(-1)[0] ?? "verified");
 const report = JSON.parse(readFileSync(e.at("report.json")));
 assert.equal(report.verdict, "pass");
+assert.equal(report.credentials_reissued, 1);
 assert.equal(report.contests[0].selections[0].count, 6);
 assert.equal(report.contests[0].selections[2].count, 2);
 for (const tab of ["", "/result", "/trustees", "/ballots"]) {
   await page.goto(`/e/council${tab}`);
   assert.equal(await page.locator("img").count(), 0);
 }
+// A report is put up; another election's, or what is none, is not.
+await page.goto("/admin/e/council");
+await page.locator("#report").setInputFiles({ name: "r.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify({ ...report, fingerprint: "0".repeat(64) })) });
+const putUp = () => page.locator("form", { has: page.locator("#report") }).getByRole("button", { name: "Upload" }).click();
+await putUp();
+await page.getByText("That is no report of this election").waitFor();
+await page.goto("/admin/e/council");
+const marked = { ...report, checks: report.checks.map((check, i) => (i === 0 ? { ...check, message: evil } : check)) };
+await page.locator("#report").setInputFiles({ name: "r.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(marked)) });
+await putUp();
+await page.getByText("The report is on the public pages.").waitFor();
 await page.goto("/e/council/result");
 await inspect(page, "result-of-dashboard");
+await page.getByRole("link", { name: "Verification report" }).click();
+await page.locator("#verdict", { hasText: "Pass: no check failed." }).waitFor();
+assert.equal(await page.locator("img").count(), 0);
+await inspect(page, "report");
 const result = await (await fetch(`${board.url}/e/council/result.csv`)).text();
 assert.doesNotMatch(result, /^[=+@-]/m);
 
@@ -273,6 +351,18 @@ async function waitFor(look) {
     await sleep(100);
   }
   throw new Error("not seen in time");
+}
+/** Confirms on the page where `voter` is, with the code that was mailed; `before` it is typed. */
+async function confirm(voter, address, before = async () => {}) {
+  const known = sink.mails().length;
+  await voter.getByLabel("Your mail address").fill(address);
+  await voter.getByRole("button", { name: "Mail me a code" }).click();
+  const mail = await waitFor(() => sink.mails()[known]);
+  assert.deepEqual(mail.to, [address]);
+  await before();
+  await voter.getByLabel("Code of six digits").fill(mail.body.match(/^Code: (\d{6})/m)[1]);
+  await voter.getByRole("button", { name: "Confirm by mail" }).click();
+  await voter.getByText("Confirmed. Go back").waitFor();
 }
 async function act(name, done) {
   await page.getByRole("link", { name, exact: true }).click();

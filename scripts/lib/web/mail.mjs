@@ -2,9 +2,9 @@
 // refusals reported; nothing in a voter list becomes a header; letters with QR codes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { here, run, startBoard, election, sleep } from "./programs.mjs";
+import { here, run, startBoard, startSink, election, sleep } from "./programs.mjs";
 
 const work = process.argv[2];
 const board = await startBoard(work);
@@ -19,13 +19,10 @@ const config = path.join(here, "scripts/sample/committee.toml");
 const e = await election(board, path.join(work, "e"), config, ["--voters", path.join(work, "voters.csv")]);
 await e.roll();
 
-const received = path.join(work, "received.jsonl");
-const sink = spawn(path.join(here, "target/web-venv/bin/python"), [path.join(here, "scripts/lib/web/sink.py"), received], { stdio: ["ignore", "pipe", "inherit"] });
-process.on("exit", () => sink.kill("SIGKILL"));
-const port = await new Promise((resolve) => sink.stdout.once("data", (data) => resolve(String(data).trim())));
+const { port, mails } = await startSink(work);
 const about = ["--codes", e.at("codes.csv"), "--manifest", e.at("manifest.json"), "--link", e.link, "--help-contact", "help@example.org"];
-const send = ["send", ...about, "--server", "127.0.0.1", "--port", port, "--tls", "none", "--from", "Elections <elections@example.org>", "--per-minute", "60000"];
-const mails = () => (existsSync(received) ? readFileSync(received, "utf8").trim().split("\n").filter(Boolean).map((line) => JSON.parse(line)) : []);
+const by = ["--server", "127.0.0.1", "--port", port, "--tls", "none", "--from", "Elections <elections@example.org>", "--per-minute", "60000"];
+const send = ["send", ...about, ...by];
 
 const bin = path.join(process.env.VERITALLY_BIN ?? path.join(here, "target/release"), "veritally-registrar");
 const first = spawn(bin, send, { stdio: "ignore" });
@@ -65,6 +62,47 @@ console.log(`mail: ${half} before the interruption, ${seen.size} voters in all, 
 // Once more: nothing is sent again.
 await run("veritally-registrar", send);
 assert.equal(mails().length, seen.size);
+
+
+// Mail that comes back is noted once, whoever reads it again; the addresses are written to again only on request.
+const returned = (id) => {
+  const mail = mails().find((mail) => mail.to[0] === `${id}@example.org`);
+  const messageId = mail.headers.find(([name]) => name === "message-id")[1];
+  return `From: MAILER-DAEMON@example.org\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n` +
+    `--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n` +
+    `Final-Recipient: rfc822; somebody-else@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 gone\r\n\r\n` +
+    `--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: ${messageId}\r\n--b--\r\n`;
+};
+const maildir = path.join(work, "maildir");
+mkdirSync(path.join(maildir, "new"), { recursive: true });
+for (const id of ["v20", "v21"]) writeFileSync(path.join(maildir, "new", id), returned(id));
+const bounces = ["bounces", "--codes", e.at("codes.csv"), "--manifest", e.at("manifest.json"), maildir];
+const noted = await run("veritally-registrar", bounces);
+assert.match(noted, /^came back: v20: 5\.1\.1 550 gone$/m);
+assert.match(await run("veritally-registrar", bounces), /^0 came back, 2 were noted before/m);
+assert.match(await run("veritally-registrar", send), /^came back: v21: /m);
+assert.equal(mails().length, seen.size);
+
+// Another code for v20: the board takes the entry, the mail has the new code; reminders go to who has not voted, without any.
+const again = ["--new-codes", e.at("again.csv"), "--entry", e.at("reissue.jsonl")];
+await run("veritally-registrar", ["reissue", "--voter", "v20", "--codes", e.at("codes.csv"), "--manifest", e.at("manifest.json"), "--key", e.at("registrar.key"), ...again]);
+await run("veritally-board", ["post", "--link", e.link, e.at("reissue.jsonl")]);
+const anew = about.map((word) => (word === e.at("codes.csv") ? e.at("again.csv") : word));
+await run("veritally-registrar", ["send", ...anew, ...by]);
+assert.equal(mails().length, seen.size + 1);
+const newCode = readFileSync(e.at("again.csv"), "utf8").trim().split("\n")[1].split(",")[3];
+assert.ok(mails().at(-1).to[0] === "v20@example.org" && mails().at(-1).body.includes(newCode) && newCode !== codes.get("v20"));
+const publicIds = new Map(e.codes().map((line) => [line.id, line.public_id]));
+const voted = [...publicIds.keys()].filter((id) => id !== "v20" && id !== "v30" && id !== "v31").map((id) => publicIds.get(id));
+writeFileSync(path.join(work, "voted.csv"), `public_id\n${voted.join("\n")}\n`);
+const before = mails().length;
+const remind = ["remind", ...about, "--codes", e.at("again.csv"), "--voted", path.join(work, "voted.csv"), ...by];
+await run("veritally-registrar", remind);
+await run("veritally-registrar", remind);
+const reminders = mails().slice(before);
+assert.deepEqual(reminders.map((mail) => mail.to[0]).sort(), ["v20@example.org", "v30@example.org", "v31@example.org"]);
+assert.ok(reminders.every((mail) => ![...codes.values(), newCode].some((code) => mail.body.includes(code)) && mail.body.includes(e.fingerprint)));
+console.log("mail: bounces noted, a code re-issued, reminders to who has not voted");
 
 await run("veritally-registrar", ["letters", ...about, "--out", path.join(work, "letters.html")]);
 const letters = readFileSync(path.join(work, "letters.html"), "utf8");

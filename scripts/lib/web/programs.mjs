@@ -44,6 +44,18 @@ export async function startBoard(folder, ...more) {
   return { url, data, stop, log: () => output };
 }
 
+/** A real mail server that keeps what it gets; its port, and all mails so far. */
+export async function startSink(folder) {
+  mkdirSync(folder, { recursive: true });
+  const received = path.join(folder, "received.jsonl");
+  const child = spawn(path.join(here, "target/web-venv/bin/python"), [path.join(here, "scripts/lib/web/sink.py"), received], { stdio: ["ignore", "pipe", "inherit"] });
+  running.add(child);
+  child.on("exit", () => running.delete(child));
+  const port = await new Promise((resolve) => child.stdout.once("data", (data) => resolve(String(data).trim())));
+  const mails = () => (existsSync(received) ? readFileSync(received, "utf8").trim().split("\n").filter(Boolean).map((line) => JSON.parse(line)) : []);
+  return { port, mails };
+}
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const stopAll = () => running.forEach((child) => child.kill("SIGKILL"));
 process.on("exit", stopAll);

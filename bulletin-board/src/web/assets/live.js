@@ -40,8 +40,36 @@ let wanted = false;
 let busy = false;
 let last = 0;
 
-/** Fetches this page again and exchanges what can change, keeping open what the reader opened. */
-async function refresh(live) {
+/** Whether somebody has typed, ticked or chosen something here, and not sent it. */
+function touched(root) {
+  const changed = (field) => {
+    if (field.type === "file") return field.files.length > 0;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.localName === "select") return [...field.options].some((option) => option.selected !== option.defaultSelected);
+    return field.type !== "hidden" && field.value !== field.defaultValue;
+  };
+  return [...root.querySelectorAll("input, textarea, select")].some(changed);
+}
+
+let left = false;
+
+/** Exchanges an element's content, keeping open what the reader opened. */
+function exchange(old, fresh) {
+  // Somebody types or selects here, or a proof is shown: leave the content alone until they go elsewhere.
+  if (!fresh || old.querySelector("#proof")) return;
+  if (old.contains(document.activeElement) || touched(old)) {
+    left = true;
+    return;
+  }
+  const open = [...old.querySelectorAll("details")].map((element) => element.open);
+  old.replaceChildren(...fresh.childNodes);
+  old.querySelectorAll("details").forEach((element, i) => { element.open = open[i] ?? false; });
+  localTimes(old);
+  scrollable(old);
+}
+
+/** Fetches this page again and exchanges what can change: #live, and what says data-fresh. */
+async function refresh() {
   wanted = true;
   if (busy) return;
   busy = true;
@@ -53,7 +81,6 @@ async function refresh(live) {
       const answer = await fetch(location.href, { credentials: "same-origin" });
       if (!answer.ok) continue;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById("live");
       const phase = page.querySelector("[data-phase]");
       const shown = document.querySelector("[data-phase]");
       if (phase && shown) {
@@ -61,13 +88,8 @@ async function refresh(live) {
         shown.textContent = phase.textContent;
         shown.dataset.phase = phase.dataset.phase;
       }
-      // Somebody types or selects here, or a proof is shown: leave the content alone.
-      if (!fresh || live.querySelector("#proof") || live.contains(document.activeElement)) continue;
-      const open = [...live.querySelectorAll("details")].map((element) => element.open);
-      live.replaceChildren(...fresh.childNodes);
-      live.querySelectorAll("details").forEach((element, i) => { element.open = open[i] ?? false; });
-      localTimes(live);
-      scrollable(live);
+      left = false;
+      for (const old of document.querySelectorAll("#live, [data-fresh]")) exchange(old, page.getElementById(old.id));
     } catch { /* offline: the next event asks again */ }
   }
   busy = false;
@@ -87,9 +109,10 @@ if (live?.dataset.events) {
     for (const [name, value] of Object.entries(status.counts)) show(name, value);
     show("tree_size", status.head.tree_size);
     const now = `${status.head.tree_size} ${status.phase} ${status.service}`;
-    if (known !== null && known !== now) refresh(live);
+    if (known !== null && known !== now) refresh();
     known = now;
   });
   events.addEventListener("error", () => { if (lost) lost.hidden = false; });
+  addEventListener("focusout", () => { if (left) refresh(); });
   events.addEventListener("open", () => { if (lost) lost.hidden = true; });
 }
