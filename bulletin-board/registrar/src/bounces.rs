@@ -138,7 +138,9 @@ fn returned_id(message: &Message<'_>) -> Option<String> {
     message.parts.iter().find_map(|part| match &part.body {
         PartType::Message(returned) => of(returned),
         _ if is(part, "text", "rfc822-headers") => {
-            MessageParser::default().parse(part.contents()).as_ref().and_then(of)
+            // Headers alone: the parser wants their end.
+            let headers = [part.contents(), b"\r\n\r\n"].concat();
+            MessageParser::default().parse(&headers).as_ref().and_then(of)
         }
         _ => None,
     })
@@ -185,7 +187,7 @@ mod tests {
     }
 
     const RETURNED: &str = "Content-Type: message/rfc822\n\nMessage-ID: <abc@example.org>\nSubject: code\n\nbody";
-    const HEADERS: &str = "Content-Type: text/rfc822-headers\n\nMessage-ID: <abc@example.org>\nSubject: code\n";
+    const HEADERS: &str = "Content-Type: text/rfc822-headers\n\nSubject: code\nMessage-ID: <abc@example.org>";
 
     #[test]
     fn a_failure_is_read_with_recipient_reason_and_the_message_that_came_back() {
