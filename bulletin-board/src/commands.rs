@@ -1,6 +1,7 @@
 //! Each subcommand: call the library, print.
 
 use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use veritally_board::admin::create::{People, read_public};
@@ -17,7 +18,9 @@ use veritally_crypto::id::TrusteeId;
 use veritally_crypto::manifest::text;
 use veritally_crypto::signature::SigningSecret;
 
-use crate::{Abandon, Close, Command, Create, Export, Extend, Keygen, Post, Restart, Serve, Signed, Status, Target};
+use crate::{
+    Abandon, Cli, Close, Command, Create, Export, Extend, Keygen, Post, Restart, Serve, Signed, Status, Target,
+};
 
 pub(crate) mod keeping;
 
@@ -42,6 +45,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Fsck(args) => keeping::fsck(args).await,
         Command::MoveStore(args) => keeping::move_store(args).await,
         Command::LogKey(args) => keeping::log_key(args),
+        Command::Manual(manual) => Ok(manual.write(Cli::command())?),
     }
 }
 

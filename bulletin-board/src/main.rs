@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use veritally_board::config::{Settings, culprit};
+use veritally_board_api::manual::Manual;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::Id;
 
@@ -53,6 +54,9 @@ enum Command {
     MoveStore(commands::keeping::MoveStore),
     /// Show, export or import the board's keys.
     LogKey(commands::keeping::LogKey),
+    /// Write man pages and shell completions.
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
+use clap::CommandFactory as _;
 use veritally_board_api::files::write_atomic;
 use veritally_board_api::{Client, Link, key_file};
 use veritally_crypto::canonical;
@@ -21,7 +22,7 @@ use veritally_verifier::source::{Folder, download};
 use veritally_verifier::witness::server::now_s;
 use veritally_verifier::witness::{Witness, WitnessError, WitnessedLog};
 
-use crate::{Command, Key, Record};
+use crate::{Cli, Command, Key, Record};
 
 /// Largest file of entries that is posted.
 const MAX_ENTRIES_FILE: u64 = 64 << 20;
@@ -74,6 +75,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
             let witness = Witness::open(state, &name, key_file::read(&witness_key)?)?;
             witnessing(&witness, &link, every, once).await
         }
+        Command::Manual(manual) => Ok(manual.write(Cli::command())?),
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use veritally_board_api::Link;
+use veritally_board_api::manual::Manual;
 use veritally_crypto::hash::Hash;
 use veritally_trustee::passphrase;
 
@@ -204,6 +205,9 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Write man pages and shell completions.
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 #[tokio::main]

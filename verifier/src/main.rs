@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use veritally_board_api::manual::Manual;
 
 mod commands;
 
@@ -30,6 +31,9 @@ enum Command {
     Spoiled(voter::Spoiled),
     /// Cosign boards' checkpoints (C2SP tlog-witness), so that nobody can be shown another log.
     Witness(witness::Run),
+    /// Write man pages and shell completions.
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,10 @@ fn main() -> ExitCode {
         Some(Command::Receipt(receipt)) => voter::receipt(&receipt),
         Some(Command::Spoiled(spoiled)) => voter::spoiled(&spoiled),
         Some(Command::Witness(run)) => witness::run(&run),
+        Some(Command::Manual(manual)) => match manual.write(Arguments::command()) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(error.into()),
+        },
     };
     done.unwrap_or_else(|error| {
         eprintln!("veritally-verifier: {error:#}");

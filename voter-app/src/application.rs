@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use adw::prelude::*;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use gtk::{gio, glib};
+use veritally_board_api::manual::Manual;
 use veritally_session::StateDirectory;
 
 use crate::i18n::tr;
@@ -18,7 +19,12 @@ pub const ID: &str = "org.veritally.App";
 
 /// Vote, test that your vote was encrypted honestly, and see that it counts.
 #[derive(Debug, Clone, Parser)]
-#[command(version, about, after_help = "The language follows the environment: LANGUAGE=de veritally-app")]
+#[command(
+    version,
+    about,
+    args_conflicts_with_subcommands = true,
+    after_help = "The language follows the environment: LANGUAGE=de veritally-app"
+)]
 pub struct Options {
     /// Link to the election: veritally://HOST/ELECTION?fp=HEX, as on your letter
     pub link: Option<String>,
@@ -28,6 +34,17 @@ pub struct Options {
     /// Where receipts and encrypted ballots are kept [default: $XDG_DATA_HOME/veritally]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Instead of a window.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does without a window.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Write man pages and shell completions
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 /// The application; a second start hands its link to the first.

@@ -20,13 +20,22 @@ mod work;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use gtk::prelude::*;
 use gtk::{gio, glib};
 
 fn main() -> ExitCode {
     let started = Instant::now();
     let options = application::Options::parse();
+    if let Some(application::Command::Manual(manual)) = &options.command {
+        return match manual.write(application::Options::command()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("veritally-app: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     // No voting code in a core dump; where the limit can't be set there is none to lower.
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
     i18n::start();

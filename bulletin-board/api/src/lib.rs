@@ -12,6 +12,7 @@
 //! - [`voters`]: reading the registrar's list of voters, for registrar and dashboard.
 //! - [`html`]: text for pages without a template.
 //! - [`files`] and [`key_file`]: what all programs do with files: atomic writes, secrets, `--ready-file`.
+//! - [`manual`]: their man pages and shell completions.
 
 pub mod answers;
 pub mod client;
@@ -19,6 +20,7 @@ pub mod files;
 pub mod html;
 pub mod key_file;
 pub mod link;
+pub mod manual;
 pub mod paths;
 pub mod problem;
 pub mod voters;

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use veritally_board_api::manual::Manual;
 use veritally_board_api::{Link, files, key_file};
 use veritally_crypto::canonical;
 use veritally_crypto::hash::Hash;
@@ -47,6 +48,9 @@ enum Command {
     Reissue(Reissue),
     /// Draw a code for each voter; write the file of codes and the roll.
     Issue(Issue),
+    /// Write man pages and shell completions.
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 #[derive(clap::Args)]
@@ -231,6 +235,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Bounces(arguments) => read_bounces(&arguments),
         Command::Reissue(arguments) => reissue_code(&arguments),
         Command::Issue(arguments) => issue(&arguments),
+        Command::Manual(manual) => Ok(manual.write(Arguments::command())?),
     }
 }
 

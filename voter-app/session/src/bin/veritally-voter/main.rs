@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use veritally_board_api::Link;
+use veritally_board_api::manual::Manual;
 use veritally_crypto::hash::Hash;
 use veritally_session::{OpenRequest, StateDirectory};
 
@@ -24,7 +25,7 @@ mod vote;
 /// The credential code is read from --code-file, --code-fd, the variable VERITALLY_CODE or the terminal, never from an
 /// argument.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "veritally-voter", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -74,6 +75,9 @@ enum Command {
     Describe(describe::Describe),
     /// Compare a verifier's report with the totals that `cast-many` wrote.
     Compare(compare::Compare),
+    /// Write man pages and shell completions.
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 impl Common {
@@ -120,5 +124,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::CastMany(arguments) => many::cast_many(common, arguments).await,
         Command::Describe(arguments) => describe::describe(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Manual(manual) => {
+            manual.write(Arguments::command())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
