@@ -233,7 +233,9 @@ pub fn kept(data: &Path, election: &Id) -> PathBuf {
 
 /// What could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("can't set up HTTP for witnesses: {0}")]
+#[error(
+    "can't set up HTTP for witnesses: {0}; TLS needs the system's certificate authorities (Debian: the package ca-certificates)"
+)]
 pub struct WitnessError(String);
 
 impl Witnessing {

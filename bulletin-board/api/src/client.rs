@@ -99,7 +99,9 @@ pub enum ClientError {
         found: veritally_crypto::hash::Hash,
     },
     /// The HTTP library could not be set up.
-    #[error("can't set up HTTP: {0}")]
+    #[error(
+        "can't set up HTTP: {0}; TLS needs the system's certificate authorities (Debian: the package ca-certificates)"
+    )]
     Setup(String),
 }
 
