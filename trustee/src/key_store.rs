@@ -20,6 +20,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// Key files hold a few hundred bytes and one seed a ceremony; backups a journal too, of some hundred bytes a head seen and
 /// the decryption shares.
 const MAX_FILE_BYTES: usize = 64 << 20;
+/// Highest scrypt work factor of a file that is opened, as in the program `age`. Without it the library measures what this
+/// machine manages at the moment, and a slow or busy one would call the passphrase of its own key file wrong.
+const MAX_WORK_FACTOR: u8 = 22;
 
 /// What is wrong with a key file.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +131,8 @@ impl KeyStore {
         if encrypted.len() > MAX_FILE_BYTES {
             return Err(refused());
         }
-        let identity = age::scrypt::Identity::new(SecretString::from(passphrase.as_str()));
+        let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.as_str()));
+        identity.set_max_work_factor(MAX_WORK_FACTOR);
         Ok(Zeroizing::new(age::decrypt(&identity, &encrypted).map_err(|_| refused())?))
     }
 
