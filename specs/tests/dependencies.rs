@@ -140,9 +140,6 @@ fn a_crate_is_linked_in_two_versions_only_with_a_reason() {
     let (skip, trees) = (specs("skip"), specs("skip-tree"));
     let metadata = metadata(text(&policy["graph"]["targets"][0]));
     let linked = linked(&metadata, &policy, |package| trees.iter().any(|tree| is(package, tree)));
-    for spec in skip.iter().chain(&trees) {
-        assert!(linked.iter().any(|package| is(package, spec)), "{spec} in .cargo/deny.toml excuses nothing any more");
-    }
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for package in linked.iter().filter(|p| !skip.iter().chain(&trees).any(|spec| is(p, spec))) {
         versions.entry(text(&package["name"])).or_default().push(text(&package["version"]));
