@@ -27,6 +27,9 @@ use crate::source::{Content, Source, SourceError, limit, locate};
 /// always one.
 const AHEAD_BYTES: u64 = 12 << 20;
 
+/// What a file counts for at least: of a stranger's empty files not too many are under way either.
+const LEAST_BYTES: u64 = AHEAD_BYTES / 256;
+
 /// Ballots whose checks are folded into one equation, at most: a full bundle. The gain from more is small, and a core is
 /// busy for some 40 ms.
 const BATCH: usize = 256;
@@ -129,9 +132,14 @@ impl<'a> Bundles<'a> {
                     let context = self.context.clone();
                     (size, spawn(scope, move || verify(read(source, file, from)?, context.as_deref())))
                 }
-                Ok(None) => (0, spawn(scope, move || Ok(Err((wanted, MISSING))))),
-                Err(error) => (0, spawn(scope, move || Err(error.into()))),
+                found => {
+                    // Nothing behind it is looked for, however many entries the checkpoint speaks of.
+                    self.tiles = Box::new(std::iter::empty());
+                    let missing = found.map(|_| Err((wanted, MISSING))).map_err(VerifyError::from);
+                    (0, spawn(scope, move || missing))
+                }
             };
+            let size = size.max(LEAST_BYTES);
             self.ahead_bytes += size;
             self.ahead.push_back((size, outcome));
         }

@@ -3,13 +3,16 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use common::*;
 use rand::RngExt as _;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
+use veritally_crypto::log::tiles::{TileKind, TilePath};
 use veritally_verifier::report::Status;
-use veritally_verifier::source::{Content, MAX_ENTRIES, Memory};
-use veritally_verifier::{NoProgress, Options, Source as _, verify};
+use veritally_verifier::source::{Content, MAX_ENTRIES, Memory, SourceError};
+use veritally_verifier::{NoProgress, Options, Source, verify};
 
 #[test]
 fn a_changed_byte_anywhere_in_a_record_makes_it_fail() {
@@ -75,6 +78,42 @@ fn files_of_any_content_are_refused_without_a_panic() {
             Ok(report) => assert!(!report.passed(), "{path}"),
             Err(error) => assert_eq!((path.as_str(), error.to_string().contains("no file")), ("checkpoint", true)),
         }
+    }
+}
+
+/// Counts how often it is asked for a file's size.
+struct Counting(Memory, AtomicU64);
+
+impl Source for Counting {
+    fn read(&self, path: &str, limit: usize) -> Result<Content, SourceError> {
+        self.0.read(path, limit)
+    }
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Option<Vec<u8>>, SourceError> {
+        self.0.read_at(path, offset, length)
+    }
+    fn size(&self, path: &str) -> Result<Option<u64>, SourceError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.size(path)
+    }
+    fn paths(&self) -> Result<Vec<String>, SourceError> {
+        self.0.paths()
+    }
+}
+
+#[test]
+fn a_checkpoint_that_speaks_of_millions_of_entries_makes_nobody_look_for_millions_of_files() {
+    let record = record(opened());
+    let head = Head { tree_size: MAX_ENTRIES, ..record.head() };
+    let mut files = record.files().unwrap();
+    files.0.insert("checkpoint".into(), record.checkpoint(&head).unwrap());
+    for empty in [false, true] {
+        for number in 0..if empty { 3_000 } else { 0 } {
+            files.0.insert(TilePath::new(TileKind::Entries, number, 256).unwrap().to_string(), vec![]);
+        }
+        let counting = Counting(files.clone(), AtomicU64::new(0));
+        let report = verify(&counting, &Options::default(), &NoProgress).unwrap();
+        assert!(report.failed().contains(&"V5"), "{:?}", report.failed());
+        assert!(counting.1.into_inner() < 1_000, "looks far ahead");
     }
 }
 
