@@ -8,6 +8,7 @@ mod controls;
 mod i18n;
 mod pages;
 mod pdf;
+mod scan;
 mod shell;
 mod timings;
 mod troubles;

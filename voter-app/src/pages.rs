@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use gtk::prelude::*;
+use veritally_session::second::TestToCheck;
 use zeroize::Zeroizing;
 
 use crate::ui;
@@ -17,8 +18,10 @@ mod receipt;
 mod result;
 mod review;
 mod sealed;
+mod second;
 mod status;
 mod tested;
+mod verdict;
 mod warning;
 mod working;
 
@@ -31,10 +34,27 @@ pub use receipt::{ReceiptPage, ReceiptView};
 pub use result::{ResultPage, ResultView};
 pub use review::{ReviewLine, ReviewPage};
 pub use sealed::{SealedPage, SealedView};
-pub use status::{BallotLine, StatusPage, StatusView};
+pub use second::SecondPage;
+pub use status::{BallotLine, Offer, StatusPage, StatusView};
 pub use tested::{TestedPage, TestedView};
+pub use verdict::{Tone, VerdictPage, VerdictView};
 pub use warning::{WarningPage, WarningView};
 pub use working::{WorkingPage, WorkingView};
+
+/// What takes the text of a file, of a picture's QR code, or of the clipboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The link of the first page.
+    Link,
+    /// The voting code.
+    Code,
+    /// The second device's link.
+    TestLink,
+    /// The second device's test ballot.
+    TestBallot,
+    /// The second device's confirmation code.
+    TestCode,
+}
 
 /// What the voter did.
 #[derive(Debug)]
@@ -59,8 +79,14 @@ pub enum Intent {
     UseStored,
     /// Removes the key ring's code.
     ForgetStored,
-    /// The code is in a file.
-    CodeFile,
+    /// What belongs into a field is in a file: a picture of a QR code, or text.
+    ReadFile(Field),
+    /// It is in the clipboard.
+    Paste(Field),
+    /// To the page that checks another device's test ballot.
+    SecondDevice,
+    /// Checks a test ballot.
+    CheckTest(Box<TestToCheck>),
     /// To a contest, by its place on the ballot.
     ToContest(usize),
     /// To the next page of the ballot.
@@ -113,7 +139,7 @@ fn show_words(label: &gtk::Label, words: &str) {
 /// Replaces what a box holds by a QR code, or hides the box when the text is too long for one.
 fn show_qr(holder: &gtk::Box, payload: &str, name: &str) {
     ui::clear(holder);
-    let code = crate::widgets::qr(payload, name, 220);
+    let code = crate::widgets::qr(payload, name);
     holder.set_visible(code.is_some());
     if let Some(code) = code {
         holder.append(&code);

@@ -7,7 +7,7 @@ use gtk::{gio, glib};
 
 use crate::pages::{
     CodePage, ContestPage, ElectionsPage, FingerprintPage, Post, ProblemPage, ReceiptPage, ResultPage, ReviewPage,
-    SealedPage, StatusPage, TestedPage, WarningPage, WorkingPage,
+    SealedPage, SecondPage, StatusPage, TestedPage, VerdictPage, WarningPage, WorkingPage,
 };
 use crate::ui::Ui;
 
@@ -21,6 +21,8 @@ pub enum Page {
     Review,
     Sealed,
     Tested,
+    Second,
+    Verdict,
     Working,
     Receipt,
     Status,
@@ -38,6 +40,8 @@ pub struct Pages {
     pub review: ReviewPage,
     pub sealed: SealedPage,
     pub tested: TestedPage,
+    pub second: SecondPage,
+    pub verdict: VerdictPage,
     pub working: WorkingPage,
     pub receipt: ReceiptPage,
     pub status: StatusPage,
@@ -56,6 +60,8 @@ impl Pages {
             review: ReviewPage::new(post),
             sealed: SealedPage::new(post),
             tested: TestedPage::new(post),
+            second: SecondPage::new(post),
+            verdict: VerdictPage::new(post),
             working: WorkingPage::new(post),
             receipt: ReceiptPage::new(post),
             status: StatusPage::new(post),
@@ -74,6 +80,8 @@ impl Pages {
             Page::Review => &self.review.root,
             Page::Sealed => &self.sealed.root,
             Page::Tested => &self.tested.root,
+            Page::Second => &self.second.root,
+            Page::Verdict => &self.verdict.root,
             Page::Working => &self.working.root,
             Page::Receipt => &self.receipt.root,
             Page::Status => &self.status.root,
@@ -84,7 +92,7 @@ impl Pages {
     }
 }
 
-const ALL: [Page; 13] = [
+const ALL: [Page; 15] = [
     Page::Elections,
     Page::Fingerprint,
     Page::Code,
@@ -92,6 +100,8 @@ const ALL: [Page; 13] = [
     Page::Review,
     Page::Sealed,
     Page::Tested,
+    Page::Second,
+    Page::Verdict,
     Page::Working,
     Page::Receipt,
     Page::Status,

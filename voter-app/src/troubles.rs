@@ -31,6 +31,11 @@ fn words(kind: &TroubleKind, registrar: &str) -> (String, String, String) {
             tr("Perhaps a part of it is missing."),
             tr("Copy the whole link from your letter or e-mail; it begins with veritally://."),
         ),
+        K::NotATest | K::OtherTest | K::NotACode => (
+            tr("This can’t be checked"),
+            tr("What was given is no test ballot of this election, or not its code."),
+            ask,
+        ),
         K::Offline => (
             tr("No connection"),
             tr("The election’s server can’t be reached. Either this computer has no network, or the server is down."),

@@ -26,6 +26,7 @@ use crate::work;
 
 mod afterwards;
 mod files;
+mod second;
 mod show;
 
 /// How often bars move and seconds are counted down.
@@ -162,6 +163,7 @@ impl Window {
         for (name, act) in [
             ("elections", with(|window| window.act(Intent::Home))),
             ("practice", with(|window| window.act(Intent::Practice))),
+            ("second", with(|window| window.act(Intent::SecondDevice))),
         ] {
             let action = gtk::gio::SimpleAction::new(name, None);
             action.connect_activate(move |_, _| act());
@@ -209,6 +211,9 @@ impl Window {
 
     /// Gives an event to the model, has its effects carried out, and shows where it is then.
     fn handle(&self, event: Event) {
+        if matches!(&event, Event::Unlocked(_, Ok(voter)) if voter.not_kept) {
+            self.shell.toast(&tr("The code could not be kept: this computer’s key ring is missing or locked."));
+        }
         let effects = self.flow.borrow_mut().handle(event);
         self.runner.run_all(effects);
         self.show();
@@ -224,6 +229,9 @@ impl Window {
         match (self.shell.page(), self.over.get()) {
             (Page::Elections, _) => {}
             (Page::Result, Some(Over::Result(_))) => self.show_status(),
+            (Page::Problem | Page::Warning, None) if matches!(self.flow.borrow().page(), flow::Page::Second { .. }) => {
+                self.handle(Event::Back);
+            }
             (_, Some(_)) | (Page::Receipt | Page::Problem | Page::Warning, None) => self.home(),
             _ => self.handle(Event::Back),
         }
@@ -252,7 +260,10 @@ impl Window {
             Intent::FingerprintSame | Intent::Next => self.handle(Event::Continue),
             Intent::FingerprintDifferent => self.warn_of_other_election(),
             Intent::Code(text, remember) => self.handle(Event::EnterCode { text, remember }),
-            Intent::CodeFile => self.choose_code_file(),
+            Intent::ReadFile(field) => self.read_file(field),
+            Intent::Paste(field) => self.paste(field),
+            Intent::SecondDevice => self.be_second_device(),
+            Intent::CheckTest(test) => self.handle(Event::CheckTest(test)),
             Intent::UseStored => self.handle(Event::UseStoredCode),
             Intent::ForgetStored => self.handle(Event::ForgetCode),
             Intent::ToContest(number) => self.handle(Event::GoTo(number)),
@@ -300,6 +311,8 @@ impl Window {
         }
         let event = match self.flow.borrow().page() {
             flow::Page::Stopped { .. } => Event::ReadWholeLog,
+            // The form has everything still.
+            flow::Page::Second { .. } => Event::Back,
             flow::Page::Open { .. } => {
                 let link = self.last_link.borrow().clone();
                 link.map_or(Event::OpenPractice, Event::Open)
@@ -307,6 +320,13 @@ impl Window {
             _ => Event::RetryNow,
         };
         self.handle(event);
+    }
+
+    /// Leaves what was begun, and asks for a test ballot.
+    fn be_second_device(&self) {
+        self.over.set(None);
+        self.handle(Event::Leave);
+        self.handle(Event::BeSecondDevice);
     }
 
     fn warn_of_other_election(&self) {

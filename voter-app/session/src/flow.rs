@@ -23,10 +23,13 @@ use veritally_board_api::Link;
 use veritally_crypto::ballot::ConfirmationCode;
 use veritally_crypto::hash::Hash;
 
+use crate::second::TestVerdict;
+
 pub mod code;
 pub mod draft;
 pub mod info;
 mod messages;
+mod second;
 mod step;
 pub mod trouble;
 
@@ -51,6 +54,13 @@ pub enum Page<'f> {
         busy: Option<OpenStage>,
         /// The last attempt failed.
         trouble: Option<&'f Trouble>,
+    },
+    /// A test ballot of another device is checked on this one.
+    Second {
+        /// The check is being made.
+        busy: bool,
+        /// What came of the last one; none while it is filled in.
+        outcome: Option<&'f Result<TestVerdict, Trouble>>,
     },
     /// Which election this is: name, board key, fingerprint, and whether that was compared.
     Election {
@@ -199,6 +209,7 @@ pub enum CastStep {
 #[derive(Debug)]
 enum Stage {
     Open { busy: Option<OpenStage>, trouble: Option<Trouble> },
+    Second { busy: bool, outcome: Option<Box<Result<TestVerdict, Trouble>>> },
     Election { trouble: Option<Trouble> },
     Credential { feedback: CodeFeedback, busy: bool, trouble: Option<Trouble> },
     Contest { number: usize, refused: Option<EditRefused>, from_review: bool },
@@ -264,6 +275,9 @@ impl Flow {
         if let Stage::Open { busy, trouble } = &self.stage {
             return Page::Open { busy: *busy, trouble: trouble.as_ref() };
         }
+        if let Stage::Second { busy, outcome } = &self.stage {
+            return Page::Second { busy: *busy, outcome: outcome.as_deref() };
+        }
         let Some(entered) = &self.entered else { return start };
         let Entered { election, drafts, tests, stored, .. } = entered;
         let election = &**election;
@@ -291,7 +305,11 @@ impl Flow {
             Stage::Tested { test, publishing } => Page::Tested { election, test, publishing },
             Stage::Casting { code, step, found, .. } => Page::Casting { election, code: *code, step, found: *found },
             Stage::Receipt { receipt } => Page::Receipt { election, receipt, casts_left: voter.casts_left },
-            Stage::Open { .. } | Stage::Election { .. } | Stage::Credential { .. } | Stage::Stopped { .. } => start,
+            Stage::Open { .. }
+            | Stage::Second { .. }
+            | Stage::Election { .. }
+            | Stage::Credential { .. }
+            | Stage::Stopped { .. } => start,
         }
     }
 

@@ -13,6 +13,7 @@
 //! - [`overview`]: a pure model of "my elections"; [`watch`]: checks receipts and log again, follows turnout, verifies results.
 //! - [`secrets`]: where a code is kept, if the voter asks for it.
 //! - [`store`]: what stays on the voter's device: encrypted ballots before they are sent, receipts, checkpoints.
+//! - [`second`]: checks another device's test ballot.
 //! - [`receipts`]: checks stored receipts again.
 //! - [`marks`]: answers as people type them.
 //! - [`ballot_files`] and [`bulk`]: many ballots from a file, for demonstrations and load.
@@ -34,6 +35,7 @@ pub mod overview;
 pub mod practice;
 pub mod receipts;
 pub mod runner;
+pub mod second;
 pub mod secrets;
 pub mod session;
 pub mod store;

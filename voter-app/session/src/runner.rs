@@ -110,7 +110,10 @@ impl Runner {
             Effect::Discard => self.device.discard(),
             effect => {
                 let (device, generation) = (self.device.clone(), self.device.generation());
-                let abortable = matches!(effect, Effect::Open(..) | Effect::OpenPractice(_) | Effect::Wait { .. });
+                let abortable = matches!(
+                    effect,
+                    Effect::Open(..) | Effect::OpenPractice(_) | Effect::CheckTest(..) | Effect::Wait { .. }
+                );
                 let task = self.handle.spawn(async move { device.carry_out(effect, generation).await });
                 if abortable {
                     self.device.abort_when_locked(task.abort_handle());

@@ -2,6 +2,8 @@
 //! ballot that was checked and stored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use veritally_crypto::ballot::ConfirmationCode;
 use veritally_crypto::contests::Choice;
@@ -13,8 +15,8 @@ use veritally_crypto::record::Phase;
 use veritally_crypto::sample::{choice_contest, english, id};
 use veritally_crypto::signature::SigningSecret;
 use veritally_session::flow::{
-    CastStep, Compared, Edit, Effect, ElectionInfo, Event, Flow, Job, Page, Publishing, ReceiptInfo, SendFailed,
-    Trouble, TroubleKind, VoterInfo,
+    Compared, Edit, Effect, ElectionInfo, Event, Flow, Job, Page, Publishing, ReceiptInfo, SendFailed, Trouble,
+    TroubleKind, VoterInfo,
 };
 use zeroize::Zeroizing;
 
@@ -58,7 +60,16 @@ fn voter(ballots_cast: u64, pending: Option<ConfirmationCode>) -> Box<VoterInfo>
         name: english("All"),
     };
     let casts_left = CASTS - ballots_cast.min(CASTS);
-    Box::new(VoterInfo { public_id: "ABCD".into(), style, contests, weight: 1, ballots_cast, casts_left, pending })
+    Box::new(VoterInfo {
+        public_id: "ABCD".into(),
+        style,
+        contests,
+        weight: 1,
+        ballots_cast,
+        casts_left,
+        pending,
+        not_kept: false,
+    })
 }
 
 fn trouble(kind: TroubleKind) -> Trouble {
@@ -84,7 +95,10 @@ struct Device {
     made: u8,
     log: Vec<u8>,
     receipts: Vec<u8>,
-    chosen: usize,
+    /// What the voter saw when choosing Cast, each time.
+    chosen: Vec<ConfirmationCode>,
+    /// Whose receipt is awaited.
+    awaited: Option<Job>,
 }
 
 fn code(ballot: u8) -> ConfirmationCode {
@@ -128,6 +142,7 @@ impl Device {
             }
             Effect::Prove(job) => {
                 let Some(Ballot::Prepared(ballot)) = self.ballot else { panic!("only an encrypted ballot is proved") };
+                assert_eq!(self.chosen.last(), Some(&code(ballot)), "another ballot than the one that was shown");
                 self.ballot = well.then_some(Ballot::Stored(ballot));
                 Event::Proved(job, if well { Ok(()) } else { Err(trouble(TroubleKind::Storage)) })
             }
@@ -241,11 +256,7 @@ fn at_the_choice(device: &mut Device) -> Flow {
     let mark = || Event::Edit(Edit::Mark { selection: id("a").unwrap(), on: true });
     let code = || Event::EnterCode { text: good_code(), remember: false };
     for event in [link(), Event::Continue, code(), mark(), Event::Continue, mark(), Event::Continue, Event::Encrypt] {
-        let mut effects = flow.handle(event);
-        while let Some(effect) = effects.pop() {
-            let event = device.answer(effect, true, 0);
-            effects.extend(event.map(|event| flow.handle(event)).unwrap_or_default());
-        }
+        settle(&mut flow, device, event);
     }
     flow
 }
@@ -286,41 +297,69 @@ proptest! {
                 _ => None,
             };
             let Some(event) = event else { continue };
-            let sending = matches!(flow.page(), Page::Casting { step: CastStep::Sending, .. });
-            let chosen = matches!((&event, flow.page()), (Event::Cast, Page::Choose { .. }));
-            device.chosen += usize::from(chosen);
-            let receipts = device.receipts.len();
+            let fresh = matches!(step, Step::Answer { .. });
             let came = match &event {
-                Event::Sent(_, Ok(receipt)) => Some(receipt.number),
+                Event::Sent(job, Ok(receipt)) if fresh && device.awaited == Some(*job) => Some(receipt.number),
                 _ => None,
             };
-            let effects = flow.handle(event);
-            for effect in effects {
-                // What the runner does at once.
-                if matches!(effect, Effect::Lock) {
+            device.take(&mut flow, event, &mut under_way);
+            // A ballot is in the log at most once, and never without the voter's choice.
+            let distinct: BTreeSet<u8> = device.log.iter().copied().collect();
+            prop_assert_eq!(distinct.len(), device.log.len());
+            prop_assert!(device.log.len() <= device.chosen.len());
+            // A receipt that comes while it is awaited is shown.
+            if let Some(number) = came {
+                let shown = matches!(flow.page(), Page::Receipt { receipt, .. } if receipt.number == number);
+                prop_assert!(shown, "{:?}", flow.page());
+            }
+        }
+        // Whatever happened: who comes back finds a ballot that was cast, gets its receipt, and it is in the log once.
+        device.take(&mut flow, Event::Leave, &mut under_way);
+        let stored = match device.ballot {
+            Some(Ballot::Stored(ballot)) => Some(ballot),
+            _ => None,
+        };
+        for event in [link(), Event::Continue, Event::EnterCode { text: good_code(), remember: false }] {
+            settle(&mut flow, &mut device, event);
+        }
+        if let Some(ballot) = stored {
+            let shown = matches!(flow.page(), Page::Receipt { receipt, .. } if receipt.code == code(ballot));
+            prop_assert!(shown, "{:?}", flow.page());
+            prop_assert_eq!(device.log.iter().filter(|logged| **logged == ballot).count(), 1);
+        }
+    }
+}
+
+impl Device {
+    /// Gives an event to the model, and notes which ballot the voter chose to cast.
+    fn tell(&mut self, flow: &mut Flow, event: Event) -> Vec<Effect> {
+        if let (Event::Cast, Page::Choose { code, .. }) = (&event, flow.page()) {
+            self.chosen.push(code);
+        }
+        flow.handle(event)
+    }
+
+    /// Gives an event to the model; what the runner does at once is done, the rest is under way.
+    fn take(&mut self, flow: &mut Flow, event: Event, under_way: &mut Vec<Effect>) {
+        for effect in self.tell(flow, event) {
+            match effect {
+                Effect::Lock => {
                     // What is on its way into the store or the log gets there; nobody waits for it any more.
                     for effect in under_way.drain(..) {
                         if matches!(effect, Effect::Prove(_) | Effect::Send(_)) {
-                            device.answer(effect, true, 0);
+                            self.answer(effect, true, 0);
                         }
                     }
-                    device.answer(effect, true, 0);
-                } else if matches!(effect, Effect::Discard) {
-                    device.answer(effect, true, 0);
-                } else {
+                    self.awaited = None;
+                    self.answer(effect, true, 0);
+                }
+                Effect::Discard => drop(self.answer(effect, true, 0)),
+                effect => {
+                    if let Effect::Send(job) = effect {
+                        self.awaited = Some(job);
+                    }
                     under_way.push(effect);
                 }
-            }
-            // A ballot is in the log at most once, and never without the voter's choice.
-            let mut distinct = device.log.clone();
-            distinct.dedup();
-            prop_assert_eq!(&distinct, &device.log);
-            prop_assert!(device.log.len() <= device.chosen);
-            // A receipt that comes while it is awaited is shown.
-            if let (true, Some(number)) = (sending, came.filter(|number| *number == receipts as u64)) {
-                let shown = matches!(flow.page(), Page::Receipt { receipt, .. } if receipt.number == number);
-                let left = !matches!(flow.page(), Page::Casting { .. });
-                prop_assert!(shown || !left || answered.len() > 1);
             }
         }
     }
@@ -328,10 +367,12 @@ proptest! {
 
 /// Answers everything well until nothing is under way.
 fn settle(flow: &mut Flow, device: &mut Device, event: Event) {
-    let mut effects = flow.handle(event);
-    while let Some(effect) = effects.pop() {
-        let event = device.answer(effect, true, 0);
-        effects.extend(event.map(|event| flow.handle(event)).unwrap_or_default());
+    let mut under_way = vec![];
+    device.take(flow, event, &mut under_way);
+    while let Some(effect) = under_way.pop() {
+        if let Some(event) = device.answer(effect, true, 0) {
+            device.take(flow, event, &mut under_way);
+        }
     }
 }
 
@@ -339,7 +380,7 @@ fn settle(flow: &mut Flow, device: &mut Device, event: Event) {
 fn a_second_click_on_cast_does_nothing_and_the_receipt_is_shown() {
     let mut device = Device::default();
     let mut flow = at_the_choice(&mut device);
-    let proving = flow.handle(Event::Cast);
+    let proving = device.tell(&mut flow, Event::Cast);
     assert!(matches!(proving[..], [Effect::Prove(_)]));
     for event in [Event::Cast, Event::Test, Event::Encrypt, Event::Back] {
         assert!(flow.handle(event).is_empty());
@@ -358,7 +399,7 @@ fn a_second_click_on_cast_does_nothing_and_the_receipt_is_shown() {
 fn an_offline_board_is_asked_again_with_growing_waits_until_the_receipt_comes() {
     let mut device = Device::default();
     let mut flow = at_the_choice(&mut device);
-    let mut effect = flow.handle(Event::Cast).pop().unwrap();
+    let mut effect = device.tell(&mut flow, Event::Cast).pop().unwrap();
     let mut waits = vec![];
     for _ in 0..20 {
         let well = matches!(effect, Effect::Prove(_) | Effect::Wait { .. });
@@ -377,7 +418,7 @@ fn an_offline_board_is_asked_again_with_growing_waits_until_the_receipt_comes() 
     let event = device.answer(sending, true, 0).unwrap();
     settle(&mut flow, &mut device, event);
     assert!(matches!(flow.page(), Page::Receipt { .. }));
-    assert_eq!((device.log.len(), device.chosen), (1, 0));
+    assert_eq!((device.log.len(), device.chosen.len()), (1, 1));
 }
 
 #[test]
@@ -400,7 +441,7 @@ fn a_ballot_that_an_earlier_session_stored_goes_out_before_anything_else() {
 fn a_ballot_from_another_device_is_explained_and_the_answers_are_kept() {
     let mut device = Device::default();
     let mut flow = at_the_choice(&mut device);
-    let prove = flow.handle(Event::Cast).pop().unwrap();
+    let prove = device.tell(&mut flow, Event::Cast).pop().unwrap();
     let proved = device.answer(prove, true, 0).unwrap();
     let send = flow.handle(proved).pop().unwrap();
     let refused = device.answer(send, false, 2).unwrap();

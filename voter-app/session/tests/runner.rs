@@ -13,8 +13,9 @@ use veritally_crypto::ballot::BallotOpening;
 use veritally_crypto::contests::Rule;
 use veritally_crypto::manifest::Contest;
 use veritally_session::StateDirectory;
-use veritally_session::flow::{CastStep, Compared, Edit, Event, Flow, Page, Publishing, TroubleKind};
+use veritally_session::flow::{CastStep, Compared, Edit, Event, Flow, Page, Publishing, TroubleKind, code_qr};
 use veritally_session::runner::{Runner, Settings};
+use veritally_session::second::{Cheat, Noted, TestToCheck, TestVerdict};
 use zeroize::Zeroizing;
 
 /// A person in front of the model.
@@ -47,6 +48,16 @@ impl Person {
         if tokio::time::timeout(Duration::from_secs(60), wait).await.is_err() {
             panic!("waiting for {what}: {:?}", self.flow.page());
         }
+    }
+
+    async fn opens(&mut self, link: String) {
+        self.does(Event::Open(link));
+        self.sees("the election", |page| matches!(page, Page::Election { .. })).await;
+    }
+
+    async fn votes_at(&mut self, board: &Board, code: &str) {
+        self.opens(board.link.to_string()).await;
+        self.enters(code).await;
     }
 
     async fn enters(&mut self, code: &str) {
@@ -123,9 +134,7 @@ async fn a_ballot_waits_on_disk_while_the_board_is_away_and_another_session_find
     let board = Board::open(2).await;
     let code = board.code(0).expose_text();
     let mut person = Person::new(board.state.path());
-    person.does(Event::Open(board.link.to_string()));
-    person.sees("the election", |page| matches!(page, Page::Election { .. })).await;
-    person.enters(&code).await;
+    person.votes_at(&board, &code).await;
     board.lock().refuse = Some(Problem::new(ProblemKind::QueueFull, "").with_retry_after(3));
     person.fills_in().await;
     person.does(Event::Cast);
@@ -140,9 +149,7 @@ async fn a_ballot_waits_on_disk_while_the_board_is_away_and_another_session_find
     drop(person);
     board.lock().refuse = None;
     let mut person = Person::new(board.state.path());
-    person.does(Event::Open(board.link.to_string()));
-    person.sees("the election", |page| matches!(page, Page::Election { .. })).await;
-    person.enters(&code).await;
+    person.votes_at(&board, &code).await;
     person.sees("the receipt", |page| matches!(page, Page::Receipt { receipt, .. } if receipt.code == cast)).await;
     assert_eq!(board.lock().election.state.counts().ballots_cast, 1);
 }
@@ -152,9 +159,7 @@ async fn a_ballot_from_another_device_is_read_from_the_whole_log() {
     let board = Board::open(2).await;
     let code = board.code(0).expose_text();
     let mut person = Person::new(board.state.path());
-    person.does(Event::Open(board.link.to_string()));
-    person.sees("the election", |page| matches!(page, Page::Election { .. })).await;
-    person.enters(&code).await;
+    person.votes_at(&board, &code).await;
     let answers = veritally_crypto::sample::choose("chair", &["b"], false).unwrap();
     board.lock().election.cast(0, &answers, &mut rand::rng()).unwrap();
     person.fills_in().await;
@@ -184,8 +189,7 @@ async fn a_wrong_code_another_fingerprint_and_a_dead_board_are_told_apart() {
     person.sees("another election", open_failed(|kind| matches!(kind, TroubleKind::OtherElection { .. }))).await;
     person.does(Event::Open("veritally://127.0.0.1:1/sample".into()));
     person.sees("offline", open_failed(|kind| *kind == TroubleKind::Offline)).await;
-    person.does(Event::Open(text));
-    person.sees("the election", |page| matches!(page, Page::Election { .. })).await;
+    person.opens(text).await;
     person.does(Event::Continue);
     let stranger = veritally_crypto::credential::CredentialCode::random(&mut rand::rng()).expose_text();
     person.does(Event::EnterCode { text: stranger, remember: true });
@@ -207,12 +211,78 @@ async fn a_code_that_was_replaced_says_so_and_the_new_one_votes() {
     board.lock().election.reissue(0, &mut rand::rng()).unwrap();
     let new = board.code(0).expose_text();
     let mut person = Person::new(board.state.path());
-    person.does(Event::Open(board.link.to_string()));
-    person.sees("the election", |page| matches!(page, Page::Election { .. })).await;
+    person.opens(board.link.to_string()).await;
     person.does(Event::Continue);
     person.does(Event::EnterCode { text: old, remember: false });
     let replaced = |page: &Page<'_>| matches!(page, Page::Credential { busy: false, trouble: Some(t), .. } if t.kind == TroubleKind::Replaced);
     person.sees("the old letter", replaced).await;
     person.does(Event::EnterCode { text: new, remember: false });
     person.sees("the ballot", |page| matches!(page, Page::Contest { .. })).await;
+}
+
+/// What a second device says of a test ballot.
+async fn second_device(person: &mut Person, test: TestToCheck) -> Result<TestVerdict, TroubleKind> {
+    person.does(Event::Leave);
+    person.does(Event::BeSecondDevice);
+    person.does(Event::CheckTest(Box::new(test)));
+    person.sees("a verdict", |page| matches!(page, Page::Second { busy: false, outcome: Some(_) })).await;
+    let Page::Second { outcome: Some(outcome), .. } = person.flow.page() else { unreachable!() };
+    outcome.clone().map_err(|trouble| trouble.kind)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_tells_an_honest_test_ballot_from_a_cheats() {
+    let board = Board::open(2).await;
+    let mut voter = Person::new(board.state.path());
+    voter.votes_at(&board, &board.code(0).expose_text()).await;
+    voter.fills_in().await;
+    let Page::Choose { code, .. } = voter.flow.page() else { unreachable!() };
+    voter.does(Event::Test);
+    voter.sees("the opened ballot", |page| matches!(page, Page::Tested { .. })).await;
+    let Page::Tested { test, .. } = voter.flow.page() else { unreachable!() };
+    let opened = test.qr.clone().expect("a small ballot fits into a QR code");
+
+    let state = tempfile::tempdir().unwrap();
+    let mut second = Person::new(state.path());
+    let link = board.link.to_string();
+    let of = |opened: &str, noted: &str| TestToCheck { link: link.clone(), opened: opened.into(), code: noted.into() };
+    for (noted, expected) in
+        [(code_qr(&code), Noted::Whole), (code.to_string(), Noted::Short), (String::new(), Noted::Nothing)]
+    {
+        let Ok(TestVerdict::Holds(found)) = second_device(&mut second, of(&opened, &noted)).await else {
+            panic!("{noted}")
+        };
+        assert_eq!((found.noted, found.code, found.compared), (expected, code, true));
+        assert_eq!(found.answers.len(), 1);
+        assert_eq!(found.answers[0].1, *test.opening.selections.values().next().unwrap());
+    }
+    // ⚠ The first 100 bits are the noted ones, the others are not: what a device looks for that picks both ballots.
+    let mut bits = code_qr(&code);
+    let last = if bits.ends_with('0') { "1" } else { "0" };
+    bits.replace_range(63.., last);
+    let otherwise = [bits, "0000-0000-0000-0000-0000".into()];
+    for noted in otherwise {
+        let verdict = second_device(&mut second, of(&opened, &noted)).await;
+        assert!(matches!(verdict, Ok(TestVerdict::Cheated { cheat: Cheat::OtherBallot, .. })), "{noted}: {verdict:?}");
+    }
+    // It shows other answers than it encrypted.
+    let lie = opened.replace("[\"a\"]", "[\"b\"]");
+    assert_ne!(lie, opened);
+    let verdict = second_device(&mut second, of(&lie, &code_qr(&code))).await;
+    assert!(matches!(verdict, Ok(TestVerdict::Cheated { cheat: Cheat::OtherAnswers, .. })), "{verdict:?}");
+    // What people mistake.
+    let without = TestToCheck { link: String::new(), ..of(&opened, "") };
+    assert_eq!(second_device(&mut second, without.clone()).await, Err(TroubleKind::NotALink));
+    assert_eq!(second_device(&mut second, of(&opened[1..], "")).await, Err(TroubleKind::NotATest));
+    assert_eq!(second_device(&mut second, of(&opened, "12345")).await, Err(TroubleKind::NotACode));
+    let other = Board::open(1).await;
+    let elsewhere = TestToCheck { link: other.link.to_string(), ..of(&opened, "") };
+    assert_eq!(second_device(&mut second, elsewhere).await, Err(TroubleKind::OtherTest));
+    // The voter's own device knows the election without a link.
+    assert!(matches!(second_device(&mut voter, without).await, Ok(TestVerdict::Holds(_))));
+    // A board that shows another election under the link is told from a cheating device.
+    board.lock().replaced.insert(0, other.lock().election.entries[0].clone());
+    let verdict = second_device(&mut second, of(&opened, "")).await;
+    assert!(matches!(verdict, Err(TroubleKind::OtherElection { .. })), "{verdict:?}");
+    assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 0, "nothing is stored");
 }

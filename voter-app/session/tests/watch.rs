@@ -9,9 +9,10 @@ use std::time::Duration;
 use board::Board;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
-use veritally_crypto::sample::choose;
-use veritally_session::flow::{Lie, TroubleKind};
+use veritally_crypto::sample::{SampleElection, choose};
+use veritally_session::flow::{self, Flow, Lie, Page, TroubleKind};
 use veritally_session::overview::{Effect, Event, Overview, RECHECK_S, Verification};
+use veritally_session::runner::{Runner, Settings};
 use veritally_session::session::Entered;
 use veritally_session::watch::{Place, Watcher};
 use veritally_session::{Depth, Election, StateDirectory};
@@ -121,4 +122,51 @@ fn the_timer_looks_again_and_old_timers_are_void() {
     let [Effect::List(again)] = overview.handle(Event::Refresh)[..] else { panic!() };
     overview.handle(Event::Listed(again, Ok(vec![])));
     assert!(overview.handle(Event::TimeIsUp(timer)).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turnout_is_heard_while_the_board_tells_it_and_broken_streams_are_taken_up_again() {
+    let board = Board::open(2).await;
+    cast(&board, &["a"]).await;
+    let mut request = board.request();
+    request.link.fingerprint = None;
+    {
+        let mut inner = board.lock();
+        (inner.clock_ms, inner.streams) = (Some(7_000), 2);
+    }
+    let mut heard = vec![];
+    let follow = veritally_session::watch::follow(&request, |turnout| heard.push(turnout));
+    // The first stream breaks off within an event, the second one as well; then the board has none any more.
+    let error = tokio::time::timeout(Duration::from_secs(60), follow).await.unwrap();
+    assert!(!error.is_evidence(), "{error}");
+    let expected: Vec<_> = heard.iter().map(|one| (one.counts.ballots_cast, one.time_ms, one.tally_sums)).collect();
+    // Each stream tells the counts, then the tally: a sum for each of the contest's rows. It stays known.
+    let sums = heard[1].tally_sums;
+    assert_eq!(expected, [(1, 7_000, None), (1, 7_000, sums), (1, 7_000, sums), (1, 7_000, sums)]);
+    assert!(sums.unwrap() >= 4 && heard[1].tally_bytes.unwrap() > 32 * sums.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_off_is_said_when_the_election_is_opened() {
+    let rng = &mut rand::rng();
+    let mut election = SampleElection::start((2, 3), |manifest| manifest.schedule.opens_at_ms = 1, rng).unwrap();
+    election.ceremony(rng).unwrap();
+    election.roll(&[("all", "all", 1)], rng).unwrap();
+    election.open().unwrap();
+    let board = Board::serve(election).await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = u64::try_from(now.as_millis()).unwrap();
+    for (board_ms, off) in [(now, false), (now - 4 * 60_000, false), (now - 6 * 60_000, true), (now + 3_600_000, true)]
+    {
+        board.lock().clock_ms = Some(board_ms);
+        let settings = Settings::new(StateDirectory::new(board.state.path()));
+        let (runner, mut events) = Runner::on(Handle::current(), settings);
+        let mut flow = Flow::new();
+        runner.run_all(flow.handle(flow::Event::Open(board.link.to_string())));
+        while !matches!(flow.page(), Page::Election { .. }) {
+            runner.run_all(flow.handle(events.recv().await.unwrap()));
+        }
+        let Page::Election { election, .. } = flow.page() else { unreachable!() };
+        assert_eq!(election.is_clock_off(), off, "{:?}", election.clock_ahead_ms);
+    }
 }

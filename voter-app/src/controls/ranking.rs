@@ -152,8 +152,11 @@ impl Shown {
         let name = self.filling.name(id);
         let number = (place + 1).to_string();
         let row = gtk::Box::builder().spacing(3).css_classes(["ranked"]).build();
-        row.append(&gtk::Label::builder().label(format!("{number}.")).css_classes(["place", "numeric"]).build());
-        row.append(&ui::text(&name));
+        let shared = if tied { format!("{number}.\u{2009}=") } else { format!("{number}.") };
+        row.append(&gtk::Label::builder().label(shared).css_classes(["place", "numeric"]).build());
+        let words = gtk::Box::builder().orientation(gtk::Orientation::Vertical).valign(gtk::Align::Center).build();
+        words.append(&ui::text(&name));
+        row.append(&words);
         let ties = matches!(self.filling.contest.rule, Rule::Condorcet(_));
         let mut buttons = vec![];
         let mut add = |act, icon: &str, words: &str, usable: bool| {
@@ -173,12 +176,13 @@ impl Shown {
         };
         add(Act::Up, "go-up-symbolic", mark("Move {name} up"), place > 0 || tied);
         add(Act::Down, "go-down-symbolic", mark("Move {name} down"), place + 1 < places || tied);
-        if ties && tied {
-            add(Act::Tie, "list-drag-handle-symbolic", mark("Give {name} a place of its own"), true);
-        } else if ties {
-            add(Act::Tie, "view-continuous-symbolic", mark("Put {name} on the same place as the one above"), place > 0);
-        }
         add(Act::Remove, "list-remove-symbolic", mark("Take {name} out of your order"), true);
+        if ties && (tied || place > 0) {
+            let button = tie_button(&name, tied);
+            self.connect(&button, id, Act::Tie);
+            words.append(&button);
+            buttons.push((Act::Tie, button));
+        }
         self.connect_keys(&row, id);
         self.make_draggable(&row, id);
         accept_drop(self, &row, move |selection| Edit::Place { selection, place });
@@ -220,6 +224,21 @@ impl Shown {
         drag.connect_prepare(move |_, _, _| Some(gdk::ContentProvider::for_value(&id.to_value())));
         row.add_controller(drag);
     }
+}
+
+/// In words: no picture says it. Screen readers hear which row it is about.
+fn tie_button(name: &str, tied: bool) -> gtk::Button {
+    let (named, shown) = if tied {
+        (mark("Give {name} a place of its own"), tr("A place of its own"))
+    } else {
+        (mark("Put {name} on the same place as the one above"), tr("Same place as above"))
+    };
+    let button: gtk::Button = ui::named(&tr_with(named, &[("name", name)]));
+    button.set_label(&shown);
+    button.set_halign(gtk::Align::Start);
+    button.set_css_classes(&["flat", "tie"]);
+    ui::wrap_button_labels(button.upcast_ref());
+    button
 }
 
 /// The button for an act, or any, if it can be pressed.

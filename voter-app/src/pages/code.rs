@@ -4,7 +4,7 @@ use gtk::prelude::*;
 use veritally_session::flow::{CodeFeedback, CodeVerdict, GroupState};
 use zeroize::Zeroizing;
 
-use super::{Intent, Post, on_click, show_words};
+use super::{Field, Intent, Post, on_click, show_words};
 use crate::i18n::{tr, tr_count, tr_with};
 use crate::ui::Ui;
 
@@ -60,7 +60,8 @@ impl CodePage {
         let (entry, remember): (gtk::Entry, gtk::CheckButton) = (code.clone(), ui.get("remember"));
         let keep = remember.clone();
         on_click(&go_on, post, move || Intent::Code(Zeroizing::new(entry.text().to_string()), keep.is_active()));
-        on_click(&ui.get("file"), post, || Intent::CodeFile);
+        on_click(&ui.get("file"), post, || Intent::ReadFile(Field::Code));
+        on_click(&ui.get("paste"), post, || Intent::Paste(Field::Code));
         on_click(&ui.get("use_stored"), post, || Intent::UseStored);
         on_click(&ui.get("forget_stored"), post, || Intent::ForgetStored);
         let practice_code: gtk::Label = ui.get("practice_code");
@@ -87,6 +88,12 @@ impl CodePage {
             show_words(&self.hint, &view.refused);
             self.hint.set_css_classes(&["error"]);
         }
+    }
+
+    /// Puts a code in that was read or pasted.
+    pub fn fill(&self, code: &str) {
+        self.code.set_text(code);
+        self.code.grab_focus();
     }
 
     /// Forgets what was typed.

@@ -2,7 +2,7 @@
 
 use adw::prelude::*;
 
-use super::{Intent, Post, on_click, show_words};
+use super::{Field, Intent, Post, on_click, show_words};
 use crate::i18n::tr;
 use crate::ui::Ui;
 
@@ -44,6 +44,9 @@ impl ElectionsPage {
         let button = open.clone();
         link.connect_activate(move |_| button.emit_clicked());
         on_click(&ui.get("practice"), post, || Intent::Practice);
+        on_click(&ui.get("link_file"), post, || Intent::ReadFile(Field::Link));
+        on_click(&ui.get("link_paste"), post, || Intent::Paste(Field::Link));
+        on_click(&ui.get("second"), post, || Intent::SecondDevice);
         let post = post.clone();
         Self { root: ui.page(), link, link_hint, list: ui.get("list"), none: ui.get("none"), post }
     }
@@ -69,6 +72,12 @@ impl ElectionsPage {
             shown.connect_activated(move |_| post(Intent::OpenKnown(index)));
             self.list.append(&shown);
         }
+    }
+
+    /// Puts a link in that was read or pasted.
+    pub fn fill(&self, link: &str) {
+        self.link.set_text(link);
+        self.link.grab_focus();
     }
 
     /// Says that the text is no link.

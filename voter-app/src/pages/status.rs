@@ -3,6 +3,7 @@
 use gtk::prelude::*;
 
 use super::{Intent, Post, on_click, show_words};
+use crate::i18n::tr;
 use crate::ui::{self, Ui};
 
 /// One of the voter's ballots.
@@ -14,6 +15,39 @@ pub struct BallotLine {
     pub words: String,
     /// Whether that is good.
     pub good: bool,
+}
+
+/// What the voter may do in an election.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offer {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Vote for the first time.
+    Vote,
+    /// Vote again.
+    VoteAgain,
+    /// Send a ballot that is stored.
+    Send,
+}
+
+impl Offer {
+    /// What the button says, and what that means.
+    fn words(self) -> (String, String) {
+        match self {
+            Self::Nothing | Self::Vote => (tr("Vote"), String::new()),
+            Self::VoteAgain => (
+                tr("Vote again"),
+                tr("You have voted. If you change your mind, vote again: only your last ballot counts."),
+            ),
+            Self::Send => (
+                tr("Send my ballot"),
+                tr(
+                    "Your ballot is encrypted and stored on this computer. Enter your code again, and it goes out unchanged.",
+                ),
+            ),
+        }
+    }
 }
 
 /// What is shown.
@@ -33,8 +67,8 @@ pub struct StatusView {
     pub tally: String,
     /// When was checked, and what.
     pub checked: String,
-    /// Whether to offer voting.
-    pub can_vote: bool,
+    /// What the voter may do now.
+    pub offer: Offer,
     /// Whether there is a result.
     pub has_result: bool,
 }
@@ -52,6 +86,7 @@ pub struct StatusPage {
     tally: gtk::Label,
     checked: gtk::Label,
     vote: gtk::Button,
+    offer: gtk::Label,
     result: gtk::Button,
 }
 
@@ -73,6 +108,7 @@ impl StatusPage {
             tally: ui.get("tally"),
             checked: ui.get("checked"),
             vote,
+            offer: ui.get("offer"),
             result,
         }
     }
@@ -89,7 +125,11 @@ impl StatusPage {
         self.turnout_bar.set_fraction(view.share);
         show_words(&self.tally, &view.tally);
         show_words(&self.checked, &view.checked);
-        self.vote.set_visible(view.can_vote);
+        let (button, meaning) = view.offer.words();
+        self.vote.set_visible(view.offer != Offer::Nothing);
+        self.vote.set_label(&button);
+        ui::wrap_button_labels(self.vote.upcast_ref());
+        show_words(&self.offer, &meaning);
         self.result.set_visible(view.has_result);
     }
 }

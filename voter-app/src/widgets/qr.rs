@@ -7,13 +7,20 @@ use crate::ui;
 
 /// Modules of white around the code, as the standard asks.
 const QUIET: usize = 4;
+/// From so many bytes on, few modules count more than repair.
+const LONG: usize = 200;
+
+/// Smallest and largest side: the latter fits a narrow window.
+const SIDES: (usize, usize) = (220, 300);
+/// Pixels that a camera wants for a module.
+const MODULE: usize = 4;
 
 /// A QR code of `payload`, or `None` when that is too long for one.
-pub fn qr(payload: &str, name: &str, size: i32) -> Option<gtk::DrawingArea> {
-    let code = QrCode::with_error_correction_level(payload, EcLevel::M)
-        .or_else(|_| QrCode::with_error_correction_level(payload, EcLevel::L))
-        .ok()?;
+pub fn qr(payload: &str, name: &str) -> Option<gtk::DrawingArea> {
+    let level = if payload.len() > LONG { EcLevel::L } else { EcLevel::M };
+    let code = QrCode::with_error_correction_level(payload, level).ok()?;
     let modules = code.width();
+    let size = i32::try_from(((modules + 2 * QUIET) * MODULE).clamp(SIDES.0, SIDES.1)).ok()?;
     let colours = code.to_colors();
     let area: gtk::DrawingArea = ui::described(name, "", Some("img"));
     area.set_content_width(size);

@@ -10,7 +10,7 @@ use veritally_session::watch::{BallotCard, Place, ResultInfo, Turnout};
 
 use super::{Over, Window};
 use crate::i18n::{self, tr, tr_count, tr_with};
-use crate::pages::{BallotLine, ElectionRow, ResultView, StatusView, WarningView, WorkingView};
+use crate::pages::{BallotLine, ElectionRow, Offer, ResultView, StatusView, WarningView, WorkingView};
 use crate::shell::Page;
 use crate::{troubles, words};
 
@@ -158,7 +158,7 @@ fn row(watched: &Watched) -> ElectionRow {
 fn place(ballot: &BallotCard) -> (String, bool) {
     match &ballot.place {
         _ if ballot.replaced => (tr("Replaced by a later ballot of yours"), true),
-        Place::Waiting => (tr("Not sent yet: choose “Vote” and enter your code, and it goes out"), false),
+        Place::Waiting => (tr("Not sent yet: choose “Send my ballot”"), false),
         Place::Stored(_) => (tr("In the box, by its receipt"), true),
         Place::InTheBox(_) => (tr("In the box: seen there just now"), true),
         Place::NotFound(trouble) => (troubles::line(trouble), false),
@@ -191,8 +191,21 @@ fn status(watched: &Watched) -> StatusView {
         share: turnout.map_or(0.0, |t| t.counts.ballots_counted as f64 / t.counts.credentials.max(1) as f64),
         tally: turnout.and_then(tally).unwrap_or_default(),
         checked: checked(watched),
-        can_vote: turnout.is_none_or(|t| t.phase == Phase::Open) && watched.card().link.is_some(),
+        offer: offer(watched),
         has_result,
+    }
+}
+
+fn offer(watched: &Watched) -> Offer {
+    let open = watched.turnout().is_none_or(|turnout| turnout.phase == Phase::Open);
+    if !open || watched.card().link.is_none() {
+        Offer::Nothing
+    } else if watched.ballots().iter().any(|ballot| matches!(ballot.place, Place::Waiting)) {
+        Offer::Send
+    } else if watched.ballots().is_empty() {
+        Offer::Vote
+    } else {
+        Offer::VoteAgain
     }
 }
 

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use adw::prelude::*;
 use gtk::{gio, glib};
 use veritally_session::flow::{self, Event, code_qr};
+use zeroize::Zeroizing;
 
 use super::Window;
 use super::show::told;
 use crate::i18n::tr;
+use crate::pages::Field;
 use crate::pdf::{self, Paper};
+use crate::scan::{self, Content, Unread};
 
 impl Window {
     /// Asks for a file, and does something with its path.
@@ -33,8 +36,64 @@ impl Window {
         dialog.show();
     }
 
-    pub(super) fn choose_code_file(&self) {
-        self.choose(&tr("File with the voting code"), None, |window, path| window.handle(Event::EnterCodeFile(path)));
+    /// Asks for a file, and puts into a field what it says.
+    pub(super) fn read_file(&self, field: Field) {
+        let title = match field {
+            Field::Link | Field::TestLink => tr("Picture or file with the link"),
+            Field::Code => tr("Picture or file with the voting code"),
+            Field::TestBallot => tr("Picture or file with the test ballot"),
+            Field::TestCode => tr("Picture or file with the confirmation code"),
+        };
+        self.choose(&title, None, move |window, path| {
+            let weak = window.this.clone();
+            glib::spawn_future_local(async move {
+                let from = path.clone();
+                let read = gio::spawn_blocking(move || scan::file(&from)).await;
+                let Some(window) = weak.upgrade() else { return };
+                match (read.unwrap_or(Err(Unread::File)), field) {
+                    // Looks at the file's permissions too.
+                    (Ok(Content::Text(_)), Field::Code) => window.handle(Event::EnterCodeFile(path)),
+                    (Ok(Content::Picture(text) | Content::Text(text)), _) => window.take_read(field, Ok(text)),
+                    (Err(unread), _) => window.take_read(field, Err(unread)),
+                }
+            });
+        });
+    }
+
+    /// Puts the clipboard's text, or its picture's, into a field.
+    pub(super) fn paste(&self, field: Field) {
+        let clipboard = self.shell.window.clipboard();
+        let weak = self.this.clone();
+        glib::spawn_future_local(async move {
+            let read = match clipboard.read_text_future().await {
+                Ok(Some(text)) if !text.trim().is_empty() => Ok(Zeroizing::new(text.to_string())),
+                _ => match clipboard.read_texture_future().await {
+                    Ok(Some(picture)) => {
+                        let read = gio::spawn_blocking(move || scan::picture(&picture)).await;
+                        read.unwrap_or(Err(Unread::NoCode))
+                    }
+                    _ => Err(Unread::File),
+                },
+            };
+            if let Some(window) = weak.upgrade() {
+                window.take_read(field, read);
+            }
+        });
+    }
+
+    fn take_read(&self, field: Field, read: Result<Zeroizing<String>, Unread>) {
+        let pages = &self.shell.pages;
+        match read {
+            Ok(text) => match field {
+                Field::Link => pages.elections.fill(text.trim()),
+                Field::Code => pages.code.fill(text.trim()),
+                Field::TestLink | Field::TestBallot | Field::TestCode => pages.second.fill(field, text.trim()),
+            },
+            Err(Unread::File) => self.shell.toast(&tr("There is neither text nor a picture that can be read.")),
+            Err(Unread::NoCode) => self.shell.toast(&tr(
+                "No QR code was found in the picture. Take it again: straight, sharp, with some white around the code.",
+            )),
+        }
     }
 
     /// Does blocking work elsewhere, and says in passing how it went.

@@ -21,7 +21,7 @@ use crate::shell::Page;
 use crate::{troubles, words};
 
 /// A working page that says nothing but what goes on.
-fn working(heading: String, detail: String) -> WorkingView {
+pub(super) fn working(heading: String, detail: String) -> WorkingView {
     WorkingView { heading, detail, ..WorkingView::default() }
 }
 
@@ -60,6 +60,7 @@ impl Window {
                 pages.working.show(&opening(stage));
                 Page::Working
             }
+            flow::Page::Second { busy, outcome } => self.fill_second(busy, outcome),
             flow::Page::Open { trouble: Some(trouble), .. } => self.fill_open_trouble(trouble),
             flow::Page::Open { .. } => match self.over.get() {
                 Some(over) => self.fill_over(over),
@@ -81,7 +82,7 @@ impl Window {
                 Page::Contest
             }
             flow::Page::Review { election, voter, drafts, trouble } => {
-                let line = |draft: &Draft| review_line(election, draft.contest(), draft.answer());
+                let line = |draft: &Draft| review_line(&election.languages, draft.contest(), draft.answer());
                 let lines: Vec<ReviewLine> = drafts.iter().map(line).collect();
                 pages.review.show(&lines, &review_notice(voter, trouble));
                 Page::Review
@@ -106,7 +107,9 @@ impl Window {
                 if self.shell.page() != Page::Tested {
                     // In the order of the ballot.
                     let (contests, selections) = (self.contests.borrow(), &test.opening.selections);
-                    let line = |contest: &Contest| Some(review_line(election, contest, selections.get(&contest.id)?));
+                    let line = |contest: &Contest| {
+                        Some(review_line(&election.languages, contest, selections.get(&contest.id)?))
+                    };
                     let lines = contests.iter().filter_map(line);
                     pages.tested.show(&TestedView {
                         answers: lines.collect(),
@@ -273,6 +276,9 @@ impl Window {
         if page != Page::Code {
             pages.code.forget();
         }
+        if !matches!(page, Page::Second | Page::Verdict | Page::Working | Page::Problem | Page::Warning) {
+            pages.second.forget();
+        }
         if page != Page::Fingerprint {
             pages.fingerprint.forget();
         }
@@ -322,9 +328,12 @@ fn opening(stage: OpenStage) -> WorkingView {
     }
 }
 
-fn review_line(election: &ElectionInfo, contest: &Contest, answer: &Answer) -> ReviewLine {
-    let language = i18n::election_language(&election.languages);
-    ReviewLine { contest: told(election, &contest.name).to_owned(), answers: words::answer(contest, answer, &language) }
+pub(super) fn review_line(languages: &[String], contest: &Contest, answer: &Answer) -> ReviewLine {
+    let language = i18n::election_language(languages);
+    ReviewLine {
+        contest: text(&contest.name, &language).to_owned(),
+        answers: words::answer(contest, answer, &language),
+    }
 }
 
 fn review_notice(voter: &VoterInfo, trouble: Option<&Trouble>) -> String {

@@ -15,7 +15,7 @@ from display import wait_for, xdotool  # noqa: E402
 #: Roles of what a person can operate.
 INTERACTIVE = {"push button", "toggle button", "check box", "radio button", "text", "entry", "password text", "spin button",
                "menu item", "check menu item", "list item", "link", "slider", "combo box", "switch"}
-WIDE, NARROW = (720, 900), (360, 800)
+WIDE, NARROW, WHOLE = (720, 900), (360, 800), (720, 1390)
 
 
 class Failure(AssertionError):
@@ -27,11 +27,13 @@ class App:
 
     def __init__(self, program, display, arguments=(), state=None, dark=False, large=False, language="en", contrast=False,
                  shots=None, label=""):
-        self.display, self.shots, self.label = display, shots, label
+        self.display, self.shots, self.label, self.children = display, shots, label, []
         config = pathlib.Path(state) / "config"
         (config / "gtk-4.0").mkdir(parents=True, exist_ok=True)
+        # 200 % of text is what desktops give as 192 dots for an inch; Xft wants 1024 times that.
         (config / "gtk-4.0" / "settings.ini").write_text(
-            f"[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell {22 if large else 11}\n")
+            "[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n"
+            f"gtk-xft-dpi={(192 if large else 96) * 1024}\n")
         environment = dict(
             os.environ, GTK_A11Y="atspi", GSK_RENDERER="cairo", GDK_BACKEND="x11", ADW_DISABLE_PORTAL="1",
             XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
@@ -52,9 +54,10 @@ class App:
         if kind and self.shots:
             self.shot("failed")
             print(self.dump())
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=20)
+        for process in [self.process, *self.children]:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(timeout=20)
         self.log.close()
 
     def quit(self):
@@ -162,6 +165,12 @@ class App:
                 faults.append(f"no name: {role} in {parent.get_role_name()} {parent.get_name()!r}")
         return faults
 
+    def text_of(self, name):
+        """What stands in a field."""
+        node = self.find(name, "text")
+        text = node and node.get_text_iface()
+        return Atspi.Text.get_text(text, 0, -1) if text else ""
+
     # --- acting ---
 
     def focused(self):
@@ -226,6 +235,13 @@ class App:
         xdotool("windowmove", self.window, 0, 0)
         time.sleep(0.25)
         self.size = size
+
+    def picture(self, path):
+        """As a phone would take it of the whole page."""
+        self.resize(WHOLE)
+        time.sleep(0.3)
+        self.display.screenshot(path, *WHOLE)
+        self.resize(WIDE)
 
     def shot(self, name):
         """The window as it is, wide and narrow, into the folder of screenshots; and every widget has a name."""

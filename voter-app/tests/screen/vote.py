@@ -4,7 +4,6 @@ scripts/lib/app; phases: cast, after, lie."""
 import csv
 import os
 import pathlib
-import re
 import signal
 import sys
 import time
@@ -12,12 +11,12 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from app import App, Atspi  # noqa: E402
-from display import Display, wait_for, xdotool  # noqa: E402
+from display import Display, wait_for  # noqa: E402
+from hands import CONFIRMATION, Hands, Keys, enter, press_row, receipt, said, save, seal  # noqa: E402
 
 PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 LINK = (WORK / "link").read_text().strip()
 CODES = [row["code"] for row in csv.DictReader(open(WORK / "codes.csv"))]
-CONFIRMATION = re.compile(r"^[0-9A-Z]{4}(-[0-9A-Z]{4}){4}$")
 
 #: What the voters mark; contests in the order of the ballot.
 BALLOTS = [
@@ -40,77 +39,6 @@ def state(name):
     folder = WORK / name
     folder.mkdir(exist_ok=True)
     return folder
-
-
-class Hands:
-    """Operates widgets by their accessible actions, as a screen reader does."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def press(self, name):
-        self.app.press(name)
-
-    def check(self, name):
-        node = self.app.find(name, "radio button") or self.app.get(name, "check box")
-        self.app.press(name, node.get_role_name())
-        time.sleep(0.05)
-
-    def number(self, name, value):
-        node = self.app.get(name, "spin button")
-        Atspi.Value.set_current_value(node.get_value_iface(), value)
-
-    def text(self, name, words):
-        self.app.type_into(name, words)
-
-
-class Keys(Hands):
-    """Operates the same widgets by keyboard only: Tab, arrows, space, digits."""
-
-    def press(self, name):
-        def sensitive():
-            node = self.app.find(name, "push button")
-            return node and node.get_state_set().contains(Atspi.StateType.SENSITIVE)
-        wait_for(name, sensitive)
-        self.app.go_to(name, "push button")
-        self.app.key("space")
-
-    def check(self, name):
-        role = "radio button" if self.app.find(name, "radio button") else "check box"
-        self.app.go_to(name, role)
-        node = self.app.find(name, role)
-        if not node.get_state_set().contains(Atspi.StateType.CHECKED):
-            self.app.key("space")
-
-    def number(self, name, value):
-        self.app.go_to(name, "spin button")
-        self.app.key("ctrl+a")
-        self.app.write(str(value))
-
-    def text(self, name, words):
-        self.app.go_to(name, "text")
-        self.app.write(words)
-
-
-def enter(app, hands, code):
-    """From the link to the first contest."""
-    app.see("Is this the fingerprint on your letter?", 60)
-    app.shot("2-fingerprint")
-    hands.press("Yes, it is the same")
-    app.see("Type the code from your letter")
-    hands.text("Voting code", code[:9])
-    app.see("characters to go")
-    if isinstance(hands, Keys):
-        app.write(code[9:])
-    else:
-        wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
-        hands.text("Voting code", wrong)
-        app.see("There is a typing error")
-        app.shot("3-code-mistyped")
-        hands.text("Voting code", code)
-    app.see("The code is complete and well typed.")
-    app.shot("3-code")
-    hands.press("Continue")
 
 
 def fill(app, hands, ballot):
@@ -199,22 +127,6 @@ def elsewhere(app, name, where):
     return node is not None and node.get_description() not in (where, "")
 
 
-def seal(app, hands):
-    """Encrypts; gives the confirmation code."""
-    hands.press("Encrypt my ballot")
-    app.see("Your ballot is encrypted", 60)
-    code = next(text for text in app.texts() if CONFIRMATION.match(text))
-    app.shot("6-sealed")
-    return code
-
-
-def receipt(app, code):
-    app.see("Your vote is in the box", 60)
-    if code not in app.texts():
-        app.fail(f"the receipt does not show {code}")
-    app.shot("8-receipt")
-
-
 def cast(display, board):
     # 1: light, a full vote.
     with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
@@ -289,30 +201,6 @@ def cast(display, board):
         app.shot("4-contest")
 
 
-def said(app):
-    """What the app measured; a page that hangs is a fault."""
-    output = app.quit()
-    line = next((line for line in output.splitlines() if line.startswith("timings:")), "")
-    print(f"{app.label}: {line}")
-    pause = int(re.search(r"pause (\d+)", line)[1])
-    assert pause < 1500, f"the main loop stood still for {pause} ms"
-
-
-def save(app, path, begins):
-    """Types a path into GTK's file dialog."""
-    time.sleep(0.5)
-    dialog = wait_for("the file dialog", lambda: xdotool("search", "--onlyvisible", "--pid", app.process.pid).split()[1:])
-    xdotool("windowfocus", dialog[-1])
-    time.sleep(0.2)
-    app.key("ctrl+a")
-    app.write(str(path))
-    app.key("Return")
-    wait_for(str(path), path.exists)
-    xdotool("windowfocus", app.window)
-    time.sleep(0.2)
-    assert begins in path.read_bytes(), f"{path} is something else"
-
-
 def after(display, _):
     with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
         row = wait_for("the election in the list", lambda: next(
@@ -344,11 +232,6 @@ def lie(display, _):
         app.shot("11-warning")
         said(app)
     assert list((WORK / "voter-1/data").rglob("*vidence*")), "no evidence was kept"
-
-
-def press_row(app, row):
-    app.go_to(row.get_name(), "list item")
-    app.key("Return")
 
 
 def main():

@@ -103,6 +103,8 @@ pub struct VoterInfo {
     pub casts_left: u64,
     /// A ballot that was cast, stored, and has no receipt yet: it goes out first.
     pub pending: Option<ConfirmationCode>,
+    /// The secret store was asked to keep the code and did not. Voting goes on without.
+    pub not_kept: bool,
 }
 
 /// A ballot that was opened to test the device.

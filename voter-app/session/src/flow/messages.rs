@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::draft::Edit;
 use super::info::{ElectionInfo, ReceiptInfo, TestInfo, VoterInfo};
 use super::trouble::Trouble;
+use crate::second::{TestToCheck, TestVerdict};
 
 /// A piece of work, so that late answers to work that nobody waits for any more are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +41,10 @@ pub enum Event {
     Open(String),
     /// Opens the practice election.
     OpenPractice,
+    /// Wants to check another device's test ballot, from the first page.
+    BeSecondDevice,
+    /// Checks it.
+    CheckTest(Box<TestToCheck>),
     /// Compares the election's fingerprint with what stands on the letter; as typed.
     CompareFingerprint(String),
     /// The next page.
@@ -86,6 +91,8 @@ pub enum Event {
     Opening(Job, OpenStage),
     /// An answer to [`Effect::Open`] and [`Effect::OpenPractice`].
     Opened(Job, Result<Box<ElectionInfo>, Trouble>),
+    /// An answer to [`Effect::CheckTest`].
+    TestChecked(Job, Result<TestVerdict, Trouble>),
     /// An answer to the effects that unlock, and to [`Effect::ReadWholeLog`].
     Unlocked(Job, Result<Box<VoterInfo>, Trouble>),
     /// An answer to [`Effect::Encrypt`].
@@ -121,6 +128,8 @@ pub enum Effect {
     Open(Job, Box<Link>, Option<Hash>),
     /// Make a practice election. Answered by [`Event::Opened`].
     OpenPractice(Job),
+    /// Check another device's test ballot. Answered by [`Event::TestChecked`].
+    CheckTest(Job, Box<TestToCheck>),
     /// Enter with a code. Answered by [`Event::Unlocked`].
     Unlock {
         /// For the answer.
@@ -168,6 +177,7 @@ impl fmt::Debug for Effect {
         let (name, job) = match self {
             Self::Open(job, ..) => ("Open", Some(job)),
             Self::OpenPractice(job) => ("OpenPractice", Some(job)),
+            Self::CheckTest(job, _) => ("CheckTest", Some(job)),
             Self::Unlock { job, .. } => ("Unlock", Some(job)),
             Self::UnlockFile(job, _) => ("UnlockFile", Some(job)),
             Self::UnlockStored(job) => ("UnlockStored", Some(job)),

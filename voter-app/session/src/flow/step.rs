@@ -22,6 +22,9 @@ impl Flow {
         match event {
             Event::Open(text) => self.open(&text),
             Event::OpenPractice => self.open_practice(),
+            Event::BeSecondDevice => self.be_second_device(),
+            Event::CheckTest(test) => self.check_test(test),
+            Event::TestChecked(job, outcome) => self.test_checked(job, outcome),
             Event::CompareFingerprint(text) => self.compare(&text),
             Event::Continue => self.go_on(),
             Event::Back => self.go_back(),
@@ -160,6 +163,7 @@ impl Flow {
                 self.stage = Stage::open();
                 vec![Effect::Lock]
             }
+            Stage::Second { .. } => self.back_to_the_form(),
             Stage::Election { .. } | Stage::Credential { busy: true, .. } => self.leave(),
             Stage::Credential { .. } => {
                 self.stage = Stage::Election { trouble: None };
@@ -199,7 +203,7 @@ impl Flow {
         vec![]
     }
 
-    fn leave(&mut self) -> Effects {
+    pub(super) fn leave(&mut self) -> Effects {
         let locked = self.entered.is_some() || self.waiting.is_some();
         let jobs = self.jobs;
         *self = Self { jobs, ..Self::new() };
@@ -439,6 +443,12 @@ impl Flow {
                     entered.drafts.clear();
                 }
                 self.stage = Stage::Stopped { trouble, busy: false };
+                vec![]
+            }
+            // Asking again would only hide the warning. The ballot stays stored, and goes out when the election is entered
+            // the next time.
+            Err(failed) if failed.trouble.is_evidence() => {
+                self.stage = Stage::Stopped { trouble: failed.trouble, busy: false };
                 vec![]
             }
             Err(failed) => self.queue(attempts, failed.trouble),

@@ -28,6 +28,12 @@ pub struct Trouble {
 pub enum TroubleKind {
     /// What was opened is no link to an election: cut, or something else.
     NotALink,
+    /// What was given as a test ballot is none: cut, or something else.
+    NotATest,
+    /// What was given as a confirmation code is none.
+    NotACode,
+    /// The test ballot is for another election than the link.
+    OtherTest,
     /// No answer: no network, or the board is down. Try again.
     Offline,
     /// The board has too much to do, or is restarting. Try again.
@@ -189,7 +195,7 @@ impl From<&SessionError> for TroubleKind {
     }
 }
 
-fn client(error: &ClientError) -> TroubleKind {
+pub(crate) fn client(error: &ClientError) -> TroubleKind {
     match error {
         ClientError::Address(_) => TroubleKind::NotALink,
         ClientError::Refused(problem) => match problem.kind() {

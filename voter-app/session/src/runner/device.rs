@@ -21,7 +21,7 @@ use crate::flow::{Effect, Event, ReceiptInfo, SendFailed, TestInfo, Trouble, Tro
 use crate::session::{Entered, Outgoing, Prepared, Recorded, Unlocked, Unsent};
 
 /// Longest opened ballot that fits into a QR code that a camera still reads.
-const MAX_QR_BYTES: usize = 2_000;
+const MAX_QR_BYTES: usize = 1_200;
 
 /// Whose turn it is.
 #[derive(Debug)]
@@ -130,6 +130,9 @@ impl Device {
                 let opened = self.open_practice().await;
                 Event::Opened(job, self.keep_open(generation, opened))
             }
+            Effect::CheckTest(job, test) => {
+                Event::TestChecked(job, crate::second::check(&test, &self.settings.state).await)
+            }
             Effect::Unlock { job, code, remember } => {
                 Event::Unlocked(job, self.unlock(generation, code, remember).await)
             }
@@ -200,13 +203,16 @@ impl Device {
             self.replace_opened(generation, opened.clone());
             entered = enter(&opened, &code).await;
         }
-        let info = self.enter(generation, entered)?;
-        if let (Some(code), Some(secrets)) = (to_keep, &self.settings.secrets) {
+        let mut info = self.enter(generation, entered)?;
+        if let Some(code) = to_keep {
             let manifest = opened.election.manifest();
             let language = manifest.languages.first().map_or("en", String::as_str);
             let label = format!("Veritally: {}", text(&manifest.name, language));
             // Voting goes on without: the voter types the code again the next time.
-            let _ = secrets.put(&manifest.fingerprint(), &label, &code).await;
+            info.not_kept = match &self.settings.secrets {
+                Some(secrets) => secrets.put(&manifest.fingerprint(), &label, &code).await.is_err(),
+                None => true,
+            };
         }
         Ok(info)
     }
@@ -404,6 +410,7 @@ fn describe(unlocked: &Unlocked, pending: Option<ConfirmationCode>) -> Box<Voter
         ballots_cast: unlocked.ballots_cast(),
         casts_left: unlocked.casts_left(),
         pending,
+        not_kept: false,
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use veritally_board_api::{Link, Status};
 use veritally_crypto::hash::Hash;
+use veritally_crypto::record::Phase;
 
 use super::device::Device;
 use crate::SessionError;
@@ -70,7 +71,8 @@ impl Device {
         let view = View::fetch_from(crate::board::Board::Practice(practice), &request).await?;
         let election = Arc::new(Election::from_view(view, Depth::Full, &|_, _| {}).await?);
         let mut info = describe(&election, Compared::Practice, None);
-        (info.link, info.practice_code) = (None, code);
+        // Its dates are made up.
+        (info.link, info.practice_code, info.clock_ahead_ms) = (None, code, None);
         Ok(Opened { election, info, request, practice_state: Some(directory) })
     }
 
@@ -85,6 +87,9 @@ fn describe(election: &Election, compared: Compared, status: Option<&Status>) ->
     let link = view.store().link().ok().flatten();
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_millis()).ok());
     let board_ms = status.and_then(|status| i64::try_from(status.time_ms).ok());
+    // The record was opened no earlier than this: `RecordState` sees to it.
+    let begun_ms =
+        i64::try_from(manifest.schedule.opens_at_ms).ok().filter(|_| election.state().phase() != Phase::Setup);
     ElectionInfo {
         link,
         fingerprint: view.fingerprint(),
@@ -104,7 +109,34 @@ fn describe(election: &Election, compared: Compared, status: Option<&Status>) ->
         quorum: manifest.quorum,
         casts_per_credential: manifest.casts_per_credential,
         weights_may_identify: manifest.weights_may_identify,
-        clock_ahead_ms: now_ms.zip(board_ms).map(|(now, board)| now.saturating_sub(board)),
+        clock_ahead_ms: now_ms.and_then(|now| clock_ahead(now, board_ms, begun_ms)),
         practice_code: None,
+    }
+}
+
+/// How much this device's clock is ahead of the board's; of what the signed record proves to be past, if the board tells no
+/// time, or one from before that.
+fn clock_ahead(now_ms: i64, told_ms: Option<i64>, begun_ms: Option<i64>) -> Option<i64> {
+    let behind_record = begun_ms.filter(|begun| now_ms < *begun);
+    match told_ms {
+        Some(told) if begun_ms.is_none_or(|begun| told >= begun) => Some(now_ms.saturating_sub(told)),
+        told => behind_record.or(told).map(|past| now_ms.saturating_sub(past)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock_ahead;
+
+    #[test]
+    fn a_wrong_clock_is_noticed_by_the_board_and_by_the_record() {
+        assert_eq!(clock_ahead(1_000, Some(990), Some(500)), Some(10));
+        assert_eq!(clock_ahead(100, Some(990), Some(500)), Some(-890));
+        // The board tells nothing, or a time from before its own record: the record still knows.
+        assert_eq!(clock_ahead(100, None, Some(500)), Some(-400));
+        assert_eq!(clock_ahead(100, Some(90), Some(500)), Some(-400));
+        assert_eq!(clock_ahead(1_000, Some(90), Some(500)), Some(910));
+        assert_eq!(clock_ahead(1_000, None, Some(500)), None);
+        assert_eq!(clock_ahead(1_000, None, None), None);
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use veritally_board_api::{Link, Problem, ProblemKind};
+use veritally_board_api::answers::Service;
+use veritally_board_api::{Link, Problem, ProblemKind, Status, Tally};
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::contests::{Borda, Choice, Condorcet, FirstPlace, Quadratic, Rule, Score};
 use veritally_crypto::hash::Hash;
@@ -58,6 +59,10 @@ pub struct Inner {
     pub swallow: bool,
     /// Refuse ballots like this.
     pub refuse: Option<Problem>,
+    /// What the board's clock shows; no status and no events without.
+    pub clock_ms: Option<u64>,
+    /// Streams of events that are still served.
+    pub streams: usize,
     /// Every ballot that arrived, repetitions included.
     pub posted: Vec<Vec<u8>>,
 }
@@ -81,6 +86,8 @@ impl Board {
             wrong_receipts: false,
             swallow: false,
             refuse: None,
+            clock_ms: None,
+            streams: 0,
             posted: vec![],
         };
         let inner = Arc::new(Mutex::new(inner));
@@ -195,6 +202,11 @@ impl Inner {
             Some("checkpoint") => plain(self.checkpoint().to_string()),
             Some("ballots") => self.ballot(body),
             Some("entries") => self.entry(body),
+            Some("status") if self.clock_ms.is_some() => plain(serde_json::to_vec(&self.status()).unwrap()),
+            Some("events") if self.streams > 0 => {
+                self.streams -= 1;
+                plain(self.news())
+            }
             Some(tile) if tile.starts_with("tile/") => match TilePath::parse(tile).unwrap() {
                 tile if tile.is_in(self.election.entries.len() as u64) => self.tile(tile),
                 _ => refuse(&not_found),
@@ -202,6 +214,33 @@ impl Inner {
             Some(receipt) if receipt.starts_with("receipts/") => refuse(&Problem::new(ProblemKind::UnknownEntry, "")),
             _ => refuse(&not_found),
         }
+    }
+
+    fn status(&self) -> Status {
+        let state = &self.election.state;
+        Status {
+            checkpoint: String::new(),
+            closes_at_ms: state.closes_at_ms(),
+            counts: state.counts(),
+            election: id("sample").unwrap(),
+            fingerprint: self.election.fingerprint(),
+            head: self.tree().0.head(),
+            opens_at_ms: 0,
+            phase: state.phase(),
+            service: Service::Serving,
+            time_ms: self.clock_ms.unwrap_or_default(),
+        }
+    }
+
+    /// A stream of events that breaks off.
+    fn news(&self) -> String {
+        let state = &self.election.state;
+        let head = state.tally_head(0);
+        let tally = serde_json::to_string(&Tally { head, sums: state.running_tally().encode() }).unwrap();
+        let status = serde_json::to_string(&self.status()).unwrap();
+        format!(
+            "event: status\ndata: {status}\nid: 1\n\nevent: tally\ndata: {tally}\n\n: alive\n\nevent: status\ndata: {{"
+        )
     }
 
     fn tile(&self, tile: TilePath) -> Answer {

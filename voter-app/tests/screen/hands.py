@@ -1,0 +1,140 @@
+"""What people do with the app, by accessible actions or by keyboard only."""
+
+import re
+import time
+
+from app import Atspi
+from display import wait_for, xdotool
+
+CONFIRMATION = re.compile(r"^[0-9A-Z]{4}(-[0-9A-Z]{4}){4}$")
+
+
+class Hands:
+    """Operates widgets by their accessible actions, as a screen reader does."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def press(self, name):
+        self.app.press(name)
+
+    def check(self, name):
+        node = self.app.find(name, "radio button") or self.app.get(name, "check box")
+        self.app.press(name, node.get_role_name())
+        time.sleep(0.05)
+
+    def number(self, name, value):
+        node = self.app.get(name, "spin button")
+        Atspi.Value.set_current_value(node.get_value_iface(), value)
+
+    def text(self, name, words):
+        self.app.type_into(name, words)
+
+
+class Keys(Hands):
+    """Operates the same widgets by keyboard only: Tab, arrows, space, digits."""
+
+    def press(self, name):
+        def sensitive():
+            node = self.app.find(name, "push button")
+            return node and node.get_state_set().contains(Atspi.StateType.SENSITIVE)
+        wait_for(name, sensitive)
+        self.app.go_to(name, "push button")
+        self.app.key("space")
+
+    def check(self, name):
+        role = "radio button" if self.app.find(name, "radio button") else "check box"
+        self.app.go_to(name, role)
+        node = self.app.find(name, role)
+        if not node.get_state_set().contains(Atspi.StateType.CHECKED):
+            self.app.key("space")
+
+    def number(self, name, value):
+        self.app.go_to(name, "spin button")
+        self.app.key("ctrl+a")
+        self.app.write(str(value))
+
+    def text(self, name, words):
+        self.app.go_to(name, "text")
+        self.app.write(words)
+
+
+def enter(app, hands, code):
+    """From the link to the first contest."""
+    app.see("Is this the fingerprint on your letter?", 60)
+    app.shot("2-fingerprint")
+    hands.press("Yes, it is the same")
+    app.see("Type the code from your letter")
+    hands.text("Voting code", code[:9])
+    app.see("characters to go")
+    if isinstance(hands, Keys):
+        app.write(code[9:])
+    else:
+        wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+        hands.text("Voting code", wrong)
+        app.see("There is a typing error")
+        app.shot("3-code-mistyped")
+        hands.text("Voting code", code)
+    app.see("The code is complete and well typed.")
+    app.shot("3-code")
+    hands.press("Continue")
+
+
+def seal(app, hands):
+    """Encrypts; gives the confirmation code."""
+    hands.press("Encrypt my ballot")
+    app.see("Your ballot is encrypted", 60)
+    code = next(text for text in app.texts() if CONFIRMATION.match(text))
+    app.shot("6-sealed")
+    return code
+
+
+def receipt(app, code):
+    app.see("Your vote is in the box", 60)
+    if code not in app.texts():
+        app.fail(f"the receipt does not show {code}")
+    app.shot("8-receipt")
+
+
+def said(app):
+    """What the app measured; a page that hangs is a fault."""
+    output = app.quit()
+    line = next((line for line in output.splitlines() if line.startswith("timings:")), "")
+    print(f"{app.label}: {line}")
+    pause = int(re.search(r"pause (\d+)", line)[1])
+    assert pause < 1500, f"the main loop stood still for {pause} ms"
+
+
+def answer_dialog(app, path, opened):
+    """Types a path into GTK's file dialog."""
+    time.sleep(0.5)
+    dialog = wait_for("the file dialog", lambda: xdotool("search", "--onlyvisible", "--pid", app.process.pid).split()[1:])
+    xdotool("windowfocus", dialog[-1])
+    time.sleep(0.2)
+    if opened:
+        # The first character opens the line for a path.
+        app.key("slash")
+        time.sleep(0.2)
+    app.key("ctrl+a")
+    app.write(str(path))
+    app.key("Return")
+    wait_for("the dialog's end", lambda: not xdotool("search", "--onlyvisible", "--pid", app.process.pid).split()[1:])
+    xdotool("windowfocus", app.window)
+    time.sleep(0.2)
+
+
+def choose(app, path):
+    """Opens a file."""
+    answer_dialog(app, path, opened=True)
+
+
+def save(app, path, begins):
+    """Saves to a new file."""
+    answer_dialog(app, path, opened=False)
+    wait_for(str(path), path.exists)
+    assert begins in path.read_bytes(), f"{path} is something else"
+
+
+def press_row(app, row):
+    app.go_to(row.get_name(), "list item")
+    app.key("Return")
