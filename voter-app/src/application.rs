@@ -58,6 +58,10 @@ pub fn build(options: &Options, started: Instant) -> adw::Application {
     let measured = timings.clone();
     application.connect_startup(|application| {
         gtk::Window::set_default_icon_name(ID);
+        // A text that can be copied shall not look marked when it has the focus.
+        if let Some(settings) = gtk::Settings::default() {
+            settings.set_gtk_label_select_on_focus(false);
+        }
         add_actions(application);
     });
     application.connect_shutdown(move |_| {

@@ -140,6 +140,7 @@ fn show_words(label: &gtk::Label, words: &str) {
 fn show_qr(holder: &gtk::Box, payload: &str, name: &str) {
     ui::clear(holder);
     let code = crate::widgets::qr(payload, name);
+    holder.set_halign(gtk::Align::Fill);
     holder.set_visible(code.is_some());
     if let Some(code) = code {
         holder.append(&code);

@@ -234,10 +234,10 @@ fn tie_button(name: &str, tied: bool) -> gtk::Button {
         (mark("Put {name} on the same place as the one above"), tr("Same place as above"))
     };
     let button: gtk::Button = ui::named(&tr_with(named, &[("name", name)]));
-    button.set_label(&shown);
+    // As a child: a label of the button's own would take its name away.
+    button.set_child(Some(&ui::text(&shown)));
     button.set_halign(gtk::Align::Start);
-    button.set_css_classes(&["flat", "tie"]);
-    ui::wrap_button_labels(button.upcast_ref());
+    button.set_css_classes(&["tie"]);
     button
 }
 

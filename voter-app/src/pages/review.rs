@@ -50,7 +50,8 @@ impl ReviewPage {
         let words = answer_box(&line.contest, &line.answers);
         words.set_hexpand(true);
         let change: gtk::Button = ui::named(&tr_with("Change {contest}", &[("contest", &line.contest)]));
-        change.set_label(&tr("Change"));
+        // As a child: a label of the button's own would take its name away.
+        change.set_child(Some(&gtk::Label::new(Some(&tr("Change")))));
         change.set_valign(gtk::Align::Center);
         on_click(&change, &self.post, move || Intent::ToContest(index));
         let row = gtk::Box::builder().spacing(12).css_classes(["card", "option"]).build();

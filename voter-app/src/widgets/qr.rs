@@ -10,24 +10,29 @@ const QUIET: usize = 4;
 /// From so many bytes on, few modules count more than repair.
 const LONG: usize = 200;
 
-/// Smallest and largest side: the latter fits a narrow window.
-const SIDES: (usize, usize) = (220, 300);
-/// Pixels that a camera wants for a module.
-const MODULE: usize = 4;
+/// Smallest and largest side, pixels: the former fits a narrow window.
+const SIDES: (usize, usize) = (220, 400);
+/// Pixels for a module, where there is room.
+const MODULE: usize = 3;
 
 /// A QR code of `payload`, or `None` when that is too long for one.
 pub fn qr(payload: &str, name: &str) -> Option<gtk::DrawingArea> {
     let level = if payload.len() > LONG { EcLevel::L } else { EcLevel::M };
     let code = QrCode::with_error_correction_level(payload, level).ok()?;
     let modules = code.width();
-    let size = i32::try_from(((modules + 2 * QUIET) * MODULE).clamp(SIDES.0, SIDES.1)).ok()?;
+    let side = ((modules + 2 * QUIET) * MODULE).clamp(SIDES.0, SIDES.1);
     let colours = code.to_colors();
     let area: gtk::DrawingArea = ui::described(name, "", Some("img"));
-    area.set_content_width(size);
-    area.set_content_height(size);
-    area.add_css_class("qr");
-    area.set_halign(gtk::Align::Center);
-    area.set_draw_func(move |_, context, width, height| paint(context, &colours, modules, width.min(height)));
+    area.set_content_width(i32::try_from(SIDES.0).ok()?);
+    area.set_content_height(i32::try_from(side).ok()?);
+    area.set_hexpand(true);
+    area.set_draw_func(move |_, context, width, height| {
+        // Whole pixels: a blurred code is hard to read.
+        let total = i32::try_from(modules + 2 * QUIET).unwrap_or(1);
+        let size = (width.min(height) / total).max(1) * total;
+        context.translate(f64::from((width - size) / 2), f64::from((height - size) / 2));
+        paint(context, &colours, modules, size);
+    });
     Some(area)
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use adw::prelude::*;
-use gtk::{gio, glib};
+use gtk::{gdk, gio, glib};
 use veritally_session::flow::{self, Event, code_qr};
 use zeroize::Zeroizing;
 
@@ -60,21 +60,17 @@ impl Window {
         });
     }
 
-    /// Puts the clipboard's text, or its picture's, into a field.
+    /// Puts the clipboard's picture of a QR code, or its text, into a field.
     pub(super) fn paste(&self, field: Field) {
         let clipboard = self.shell.window.clipboard();
         let weak = self.this.clone();
         glib::spawn_future_local(async move {
-            let read = match clipboard.read_text_future().await {
-                Ok(Some(text)) if !text.trim().is_empty() => Ok(Zeroizing::new(text.to_string())),
-                _ => match clipboard.read_texture_future().await {
-                    Ok(Some(picture)) => {
-                        let read = gio::spawn_blocking(move || scan::picture(&picture)).await;
-                        read.unwrap_or(Err(Unread::NoCode))
-                    }
-                    _ => Err(Unread::File),
-                },
-            };
+            let mut read = pasted_picture(&clipboard).await;
+            if read.is_err()
+                && let Ok(Some(text)) = clipboard.read_text_future().await
+            {
+                read = Ok(Zeroizing::new(text.to_string()));
+            }
             if let Some(window) = weak.upgrade() {
                 window.take_read(field, read);
             }
@@ -171,4 +167,13 @@ impl Window {
         gtk::show_uri(Some(&self.shell.window), &uri, 0);
         self.shell.toast(&folder.display().to_string());
     }
+}
+
+async fn pasted_picture(clipboard: &gdk::Clipboard) -> Result<Zeroizing<String>, Unread> {
+    let offered = clipboard.formats().union_deserialize_types();
+    if !offered.contains_type(gdk::Texture::static_type()) {
+        return Err(Unread::File);
+    }
+    let picture = clipboard.read_texture_future().await.ok().flatten().ok_or(Unread::File)?;
+    gio::spawn_blocking(move || scan::picture(&picture)).await.unwrap_or(Err(Unread::NoCode))
 }

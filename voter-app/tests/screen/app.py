@@ -30,10 +30,10 @@ class App:
         self.display, self.shots, self.label, self.children = display, shots, label, []
         config = pathlib.Path(state) / "config"
         (config / "gtk-4.0").mkdir(parents=True, exist_ok=True)
-        # 200 % of text is what desktops give as 192 dots for an inch; Xft wants 1024 times that.
         (config / "gtk-4.0" / "settings.ini").write_text(
-            "[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n"
-            f"gtk-xft-dpi={(192 if large else 96) * 1024}\n")
+            "[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n")
+        # 200 % of text is what desktops tell programs as 192 dots for an inch.
+        display.set_dpi(192 if large else 96)
         environment = dict(
             os.environ, GTK_A11Y="atspi", GSK_RENDERER="cairo", GDK_BACKEND="x11", ADW_DISABLE_PORTAL="1",
             XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
@@ -42,8 +42,14 @@ class App:
         self.log = open(pathlib.Path(state) / "app.log", "a")
         self.process = subprocess.Popen([program, "--state", f"{state}/data", *arguments], env=environment,
                                         stdout=subprocess.PIPE, stderr=self.log, text=True)
-        self.root = wait_for("the app on the accessibility bus", self._find_app)
-        self.window = wait_for("the app's window", self._find_window).splitlines()[0]
+        try:
+            self.root = wait_for("the app on the accessibility bus", self._find_app)
+        except AssertionError as error:
+            desktop = Atspi.get_desktop(0)
+            there = [desktop.get_child_at_index(index) for index in range(desktop.get_child_count())]
+            there = [(node.get_name(), node.get_process_id(), node.get_child_count()) for node in there if node]
+            raise Failure(f"{error}, as process {self.process.pid}; there is {there}") from error
+        self.window = wait_for("the app's window", self.windows)[0]
         self.resize(WIDE)
         xdotool("windowfocus", self.window)
 
@@ -77,11 +83,12 @@ class App:
                 return child
         return None
 
-    def _find_window(self):
+    def windows(self):
+        """What is on the screen, the main window first."""
         try:
-            return xdotool("search", "--onlyvisible", "--pid", self.process.pid)
+            return xdotool("search", "--onlyvisible", "--pid", self.process.pid).splitlines()
         except subprocess.CalledProcessError:
-            return None
+            return []
 
     def fail(self, why):
         raise Failure(f"{why}; on the screen:\n{self.dump()}")
@@ -167,9 +174,9 @@ class App:
 
     def text_of(self, name):
         """What stands in a field."""
-        node = self.find(name, "text")
-        text = node and node.get_text_iface()
-        return Atspi.Text.get_text(text, 0, -1) if text else ""
+        node = self.get(name, "text")
+        text = node.get_text_iface()
+        return Atspi.Text.get_text(text, 0, Atspi.Text.get_character_count(text))
 
     # --- acting ---
 

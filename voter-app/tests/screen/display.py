@@ -1,5 +1,6 @@
 """A screen without a monitor: Xvfb, whose frame buffer is a file, and PNGs of it. Standard library only."""
 
+import ctypes
 import os
 import pathlib
 import struct
@@ -34,6 +35,21 @@ class Display:
     def __exit__(self, *_):
         self.server.terminate()
         self.server.wait()
+
+    def set_dpi(self, dpi):
+        """How large programs that start from now on show their text: the resource that desktops set."""
+        x11 = ctypes.CDLL("libX11.so.6")
+        x11.XOpenDisplay.restype = ctypes.c_void_p
+        for function in (x11.XDefaultRootWindow, x11.XChangeProperty, x11.XCloseDisplay):
+            function.argtypes = [ctypes.c_void_p]
+        x11.XDefaultRootWindow.restype = ctypes.c_ulong
+        x11.XChangeProperty.argtypes += [ctypes.c_ulong] * 3 + [ctypes.c_int] * 2 + [ctypes.c_char_p, ctypes.c_int]
+        display = x11.XOpenDisplay(self.name.encode())
+        assert display, "the display is gone"
+        resources, text, replace = 23, 31, 0
+        value = f"Xft.dpi:\t{dpi}\n".encode()
+        x11.XChangeProperty(display, x11.XDefaultRootWindow(display), resources, text, 8, replace, value, len(value))
+        x11.XCloseDisplay(display)
 
     def screenshot(self, path, width, height):
         """The upper left part of the screen as a PNG."""

@@ -3,7 +3,7 @@
 import re
 import time
 
-from app import Atspi
+from app import Atspi, GLib
 from display import wait_for, xdotool
 
 CONFIRMATION = re.compile(r"^[0-9A-Z]{4}(-[0-9A-Z]{4}){4}$")
@@ -80,6 +80,20 @@ def enter(app, hands, code):
     hands.press("Continue")
 
 
+def drag(app, name, onto):
+    """A ranked row onto another one, with the mouse."""
+    def row(name):
+        box = Atspi.Component.get_extents(app.get(f"Move {name} up").get_component_iface(), Atspi.CoordType.WINDOW)
+        return box.x - 40, box.y + box.height // 2
+    (x, y), (to_x, to_y) = row(name), row(onto)
+    xdotool("mousemove", x, y, "mousedown", 1)
+    for step in range(1, 11):
+        xdotool("mousemove", x + (to_x - x) * step // 10 + step % 2, y + (to_y - y) * step // 10)
+        time.sleep(0.03)
+    time.sleep(0.2)
+    xdotool("mouseup", 1)
+
+
 def seal(app, hands):
     """Encrypts; gives the confirmation code."""
     hands.press("Encrypt my ballot")
@@ -87,6 +101,16 @@ def seal(app, hands):
     code = next(text for text in app.texts() if CONFIRMATION.match(text))
     app.shot("6-sealed")
     return code
+
+
+def hurry(app):
+    """Doesn't wait for the next try, unless the app is trying already."""
+    node = app.find("Try again now", "push button")
+    if node:
+        try:
+            Atspi.Action.do_action(node.get_action_iface(), 0)
+        except GLib.Error:
+            pass  # It went away.
 
 
 def receipt(app, code):
@@ -108,7 +132,7 @@ def said(app):
 def answer_dialog(app, path, opened):
     """Types a path into GTK's file dialog."""
     time.sleep(0.5)
-    dialog = wait_for("the file dialog", lambda: xdotool("search", "--onlyvisible", "--pid", app.process.pid).split()[1:])
+    dialog = wait_for("the file dialog", lambda: app.windows()[1:])
     xdotool("windowfocus", dialog[-1])
     time.sleep(0.2)
     if opened:
@@ -118,7 +142,7 @@ def answer_dialog(app, path, opened):
     app.key("ctrl+a")
     app.write(str(path))
     app.key("Return")
-    wait_for("the dialog's end", lambda: not xdotool("search", "--onlyvisible", "--pid", app.process.pid).split()[1:])
+    wait_for("the dialog's end", lambda: len(app.windows()) == 1)
     xdotool("windowfocus", app.window)
     time.sleep(0.2)
 

@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from app import App  # noqa: E402
 from display import Display, wait_for  # noqa: E402
-from hands import CONFIRMATION, Hands, choose, receipt, save  # noqa: E402
+from hands import CONFIRMATION, Hands, choose, hurry, receipt, save  # noqa: E402
 from liar import Liar  # noqa: E402
 
 PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -73,7 +73,7 @@ def second_device(display):
         hands.press("Cast this ballot")
         app.see("Your vote is in the box", 60)
         app.quit()
-    with started(display, "second") as app:
+    with started(display, "second", large=True) as app:
         hands = Hands(app)
         hands.press("Check a test ballot")
         app.see("Somebody encrypted a ballot on another computer")
@@ -136,13 +136,13 @@ def lies(display):
     assert link != LINK
 
     liar.trick = "altered manifest"
-    with started(display, "altered", [link]) as app:
+    with started(display, "altered", [link], large=True, dark=True) as app:
         app.see("This is not your election", 60)
         app.shot("11-altered-manifest")
         app.quit()
 
     liar.trick = "other keys"
-    with started(display, "keys", [link]) as app:
+    with started(display, "keys", [link], contrast=True) as app:
         app.see("The record breaks the rules", 60)
         app.see("such as a wrong key")
         app.see("Open the folder with the evidence")
@@ -161,14 +161,14 @@ def lies(display):
         assert liar.swallowed and not app.shows("Your vote is in the box")
         app.shot("8-swallowed")
         liar.trick = "wrong proof"
-        hands.press("Try again now")
+        hurry(app)
         app.see("The receipt is false", 60)
         app.see("Don’t count on your ballot being in the box.")
         app.shot("11-wrong-proof")
         # The ballot is kept: with an honest server it is in the box, unchanged.
         liar.trick = None
-        hands.press("My elections")
-        open_mine(app)
+        hands.press("Back to my elections")
+        app.see("Caught breaking the rules", 60)
         app.quit()
     with started(display, "swallowed", [link]) as app:
         hands = Hands(app)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use oo7::dbus::Service;
 use oo7::{Item, Keyring};
 use veritally_crypto::credential::CredentialCode;
 use veritally_crypto::hash::Hash;
@@ -28,20 +29,32 @@ fn attributes(fingerprint: &Hash) -> HashMap<String, String> {
         .collect()
 }
 
-async fn find(fingerprint: &Hash) -> Result<(Keyring, Option<Item>), SecretError> {
-    let keyring = Keyring::new().await.map_err(unavailable)?;
+/// The store, if there is one already: to make one, the desktop asks for a new password, and who only looks asks nothing.
+async fn existing() -> Result<Option<Keyring>, SecretError> {
+    // In a sandbox there is no such service, but a file of the program's own.
+    if let Ok(service) = Service::new().await {
+        let default = service.with_alias("default").await;
+        if default.map_err(|error| SecretError::Unavailable(error.to_string()))?.is_none() {
+            return Ok(None);
+        }
+    }
+    Keyring::new().await.map(Some).map_err(unavailable)
+}
+
+async fn find(fingerprint: &Hash) -> Result<Option<Item>, SecretError> {
+    let Some(keyring) = existing().await? else { return Ok(None) };
     let items = keyring.search_items(&attributes(fingerprint)).await.map_err(unavailable)?;
-    Ok((keyring, items.into_iter().next()))
+    Ok(items.into_iter().next())
 }
 
 #[async_trait]
 impl SecretStore for DesktopSecrets {
     async fn has(&self, fingerprint: &Hash) -> Result<bool, SecretError> {
-        Ok(find(fingerprint).await?.1.is_some())
+        Ok(find(fingerprint).await?.is_some())
     }
 
     async fn get(&self, fingerprint: &Hash) -> Result<Option<CredentialCode>, SecretError> {
-        let (_, Some(item)) = find(fingerprint).await? else { return Ok(None) };
+        let Some(item) = find(fingerprint).await? else { return Ok(None) };
         if item.is_locked().await.map_err(unavailable)? {
             item.unlock().await.map_err(unavailable)?;
         }
@@ -59,7 +72,7 @@ impl SecretStore for DesktopSecrets {
     }
 
     async fn remove(&self, fingerprint: &Hash) -> Result<(), SecretError> {
-        let keyring = Keyring::new().await.map_err(unavailable)?;
+        let Some(keyring) = existing().await? else { return Ok(()) };
         keyring.delete(&attributes(fingerprint)).await.map_err(unavailable)
     }
 }
