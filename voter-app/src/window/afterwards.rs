@@ -24,6 +24,14 @@ impl Window {
             self.shell.pages.elections.show(&rows);
             *self.rows.borrow_mut() = rows;
         }
+        if self.over.get().is_some() {
+            self.show();
+        }
+        self.show_notice();
+    }
+
+    /// Above all pages but the one that says the same.
+    pub(super) fn show_notice(&self) {
         let alarmed = self.overview.borrow().is_alarmed() && self.shell.page() != Page::Warning;
         let notice = if alarmed {
             tr("A server was caught breaking the rules. Look at “My elections”.")
@@ -31,9 +39,6 @@ impl Window {
             String::new()
         };
         self.shell.set_notice(&notice);
-        if self.over.get().is_some() {
-            self.show();
-        }
     }
 
     /// Back to the list; what was begun in an election is given up.

@@ -44,6 +44,7 @@ impl Window {
         let first = matches!(self.flow.borrow().page(), flow::Page::Contest { number: 0, .. });
         let busy = matches!(self.flow.borrow().page(), flow::Page::Working { .. } | flow::Page::Casting { .. });
         self.shell.back.set_enabled(page != Page::Elections && !first && !busy);
+        self.show_notice();
         self.showing.set(false);
     }
 

@@ -84,9 +84,9 @@ class App:
         return None
 
     def windows(self):
-        """What is on the screen, the main window first."""
+        """What is on the screen and has a name, the main window first: what is dragged has none."""
         try:
-            return xdotool("search", "--onlyvisible", "--pid", self.process.pid).splitlines()
+            return xdotool("search", "--all", "--onlyvisible", "--pid", self.process.pid, "--name", ".").splitlines()
         except subprocess.CalledProcessError:
             return []
 

@@ -142,7 +142,12 @@ def answer_dialog(app, path, opened):
     app.key("ctrl+a")
     app.write(str(path))
     app.key("Return")
-    wait_for("the dialog's end", lambda: len(app.windows()) == 1)
+    try:
+        wait_for("the dialog's end", lambda: len(app.windows()) == 1, 10)
+    except AssertionError:
+        # The list of files took the first Return.
+        app.key("Return")
+        wait_for("the dialog's end", lambda: len(app.windows()) == 1)
     xdotool("windowfocus", app.window)
     time.sleep(0.2)
 
