@@ -25,6 +25,7 @@ use veritally_crypto::hash::Hash;
 
 use crate::second::TestVerdict;
 
+mod casting;
 pub mod code;
 pub mod draft;
 pub mod info;

@@ -50,6 +50,7 @@ class App:
             there = [(node.get_name(), node.get_process_id(), node.get_child_count()) for node in there if node]
             raise Failure(f"{error}, as process {self.process.pid}; there is {there}") from error
         self.window = wait_for("the app's window", self.windows)[0]
+        self.lasting = [self.window]
         self.resize(WIDE)
         xdotool("windowfocus", self.window)
 
@@ -84,11 +85,15 @@ class App:
         return None
 
     def windows(self):
-        """What is on the screen and has a name, the main window first: what is dragged has none."""
+        """What is on the screen, the main window first."""
         try:
-            return xdotool("search", "--all", "--onlyvisible", "--pid", self.process.pid, "--name", ".").splitlines()
+            return xdotool("search", "--onlyvisible", "--pid", self.process.pid).splitlines()
         except subprocess.CalledProcessError:
             return []
+
+    def dialogs(self):
+        """Other windows than those that are always there, such as what was dragged last."""
+        return [window for window in self.windows() if window not in self.lasting]
 
     def fail(self, why):
         raise Failure(f"{why}; on the screen:\n{self.dump()}")

@@ -92,6 +92,8 @@ def drag(app, name, onto):
         time.sleep(0.03)
     time.sleep(0.2)
     xdotool("mouseup", 1)
+    time.sleep(0.3)
+    app.lasting = app.windows()
 
 
 def seal(app, hands):
@@ -132,7 +134,7 @@ def said(app):
 def answer_dialog(app, path, opened):
     """Types a path into GTK's file dialog."""
     time.sleep(0.5)
-    dialog = wait_for("the file dialog", lambda: app.windows()[1:])
+    dialog = wait_for("the file dialog", app.dialogs)
     xdotool("windowfocus", dialog[-1])
     time.sleep(0.2)
     if opened:
@@ -142,12 +144,7 @@ def answer_dialog(app, path, opened):
     app.key("ctrl+a")
     app.write(str(path))
     app.key("Return")
-    try:
-        wait_for("the dialog's end", lambda: len(app.windows()) == 1, 10)
-    except AssertionError:
-        # The list of files took the first Return.
-        app.key("Return")
-        wait_for("the dialog's end", lambda: len(app.windows()) == 1)
+    wait_for("the dialog's end", lambda: not app.dialogs())
     xdotool("windowfocus", app.window)
     time.sleep(0.2)
 
