@@ -109,6 +109,17 @@ fn words(kind: &TroubleKind, registrar: &str) -> (String, String, String) {
             tr("The server refused your encrypted ballot and gave its reason below. It does not count."),
             tr_with("Go back and vote again. If it is refused again, ask {office}.", &[("office", &office)]),
         ),
+        K::ConfirmByMail { address } => (
+            tr("Confirm by e-mail first"),
+            match address {
+                Some(address) => tr_with(
+                    "This election asks you to confirm by e-mail, once. Open this page in your web browser, and follow it: {address}",
+                    &[("address", address)],
+                ),
+                None => tr("This election asks you to confirm by e-mail, once. Its office tells you how."),
+            },
+            tr("Then try again: the same ballot is sent."),
+        ),
         K::Pending => (
             tr("Almost done"),
             tr("The server took your ballot, but has not yet put it into the public record."),

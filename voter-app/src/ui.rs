@@ -36,13 +36,25 @@ impl Ui {
     }
 }
 
-/// Lets the labels of buttons break, so that large text fits a narrow window.
+/// Lets the labels of buttons, boxes to check and expanders break, so that large text fits a narrow window.
 pub fn wrap_button_labels(widget: &gtk::Widget) {
     if let Some(button) = widget.downcast_ref::<gtk::Button>()
         && let Some(label) = button.child().and_downcast::<gtk::Label>()
     {
         label.set_wrap(true);
         label.set_justify(gtk::Justification::Center);
+    }
+    if widget.is::<gtk::CheckButton>() {
+        for label in children(widget).iter().filter_map(|child| child.downcast_ref::<gtk::Label>()) {
+            label.set_wrap(true);
+            label.set_xalign(0.0);
+        }
+    }
+    if let Some(label) = widget.downcast_ref::<gtk::Expander>().and_then(gtk::Expander::label_widget)
+        && let Ok(label) = label.downcast::<gtk::Label>()
+    {
+        label.set_wrap(true);
+        label.set_xalign(0.0);
     }
     for child in children(widget) {
         wrap_button_labels(&child);

@@ -255,6 +255,17 @@ class App:
         self.display.screenshot(path, *WHOLE)
         self.resize(WIDE)
 
+    def check_fits(self, name, size):
+        """Nothing that a person can operate lies beyond the window's sides."""
+        for node, _ in self.walk():
+            try:
+                if node.get_role_name() in INTERACTIVE:
+                    box = Atspi.Component.get_extents(node.get_component_iface(), Atspi.CoordType.WINDOW)
+                    if box.width and (box.x < 0 or box.x + box.width > size[0]):
+                        self.fail(f"on page {name}, {size[0]} wide: {node.get_name()!r} is cut off")
+            except GLib.Error:
+                continue
+
     def shot(self, name):
         """The window as it is, wide and narrow, into the folder of screenshots; and every widget has a name."""
         if not self.shots:
@@ -263,6 +274,8 @@ class App:
         for suffix, size in (("wide", WIDE), ("narrow", NARROW)):
             self.resize(size)
             self.display.screenshot(self.shots / f"{self.label}-{name}-{suffix}.png", *size)
+            if name != "failed":
+                self.check_fits(name, size)
         self.resize(WIDE)
         if name != "failed":
             faults = self.unnamed()

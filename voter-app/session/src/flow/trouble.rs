@@ -84,6 +84,11 @@ pub enum TroubleKind {
         /// The rule that it names, such as `ballot-counter`.
         code: Option<String>,
     },
+    /// The election asks voters to confirm by mail before they cast; then the same ballot is sent again.
+    ConfirmByMail {
+        /// The page where that is done.
+        address: Option<String>,
+    },
     /// The board took the ballot and has not logged it yet. The same ballot is sent again.
     Pending,
     /// The local state is damaged.
@@ -200,6 +205,7 @@ pub(crate) fn client(error: &ClientError) -> TroubleKind {
         ClientError::Address(_) => TroubleKind::NotALink,
         ClientError::Refused(problem) => match problem.kind() {
             ProblemKind::UnknownElection | ProblemKind::NotFound => TroubleKind::UnknownElection,
+            ProblemKind::ConfirmationNeeded => TroubleKind::ConfirmByMail { address: address_in(&problem.detail) },
             _ => TroubleKind::Busy { retry_after_s: problem.retry_after_s },
         },
         ClientError::Unexpected { status: 429 | 502 | 503 | 504, .. } => TroubleKind::Busy { retry_after_s: None },
@@ -213,6 +219,12 @@ pub(crate) fn client(error: &ClientError) -> TroubleKind {
     }
 }
 
+/// The page that a board names in a sentence.
+fn address_in(detail: &str) -> Option<String> {
+    let word = detail.split_whitespace().find(|word| word.starts_with("https://") || word.starts_with("http://"))?;
+    Some(word.trim_end_matches([',', ';', '.']).to_owned())
+}
+
 impl From<&SessionError> for Trouble {
     fn from(error: &SessionError) -> Self {
         let evidence = error.evidence().map(Path::to_owned);
@@ -223,5 +235,17 @@ impl From<&SessionError> for Trouble {
 impl From<SessionError> for Trouble {
     fn from(error: SessionError) -> Self {
         Self::from(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_in;
+
+    #[test]
+    fn the_page_to_confirm_on_is_found_in_the_boards_sentence() {
+        let page = "https://vote.example/confirm/village/00ff";
+        assert_eq!(address_in(&format!("confirm at {page}, then send the same ballot again")).as_deref(), Some(page));
+        assert_eq!(address_in("ask the office"), None);
     }
 }
