@@ -131,7 +131,7 @@ pub async fn check(test: &TestToCheck, state: &StateDirectory) -> Result<TestVer
     // The encryption takes a moment, and what may be read from a copy is of one thread.
     let work = {
         let (opening, runtime) = (opening.clone(), tokio::runtime::Handle::current());
-        move || runtime.block_on(check_opening(&Place::Board(link), &opening, whole.as_ref()))
+        move || runtime.block_on(check_opening(&Place::Board(link), &opening, whole.as_ref())).map_err(Box::new)
     };
     let checked = tokio::task::spawn_blocking(work).await.map_err(|_| SessionError::Interrupted)?;
     let (context, code) = match checked {
