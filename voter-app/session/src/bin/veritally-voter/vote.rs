@@ -10,9 +10,10 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_board_api::files;
 use veritally_crypto::ballot::{BallotOpening, ConfirmationCode};
+use veritally_crypto::credential::CredentialCode;
 use veritally_crypto::manifest::text;
 use veritally_session::session::{Entered, Outgoing, Prepared, Unlocked};
-use veritally_session::{Depth, Election};
+use veritally_session::{Depth, Election, SessionError};
 
 use crate::answers::{AnswerArguments, show};
 use crate::check::read_opening;
@@ -92,6 +93,25 @@ async fn open(common: &Common, place: &Place, full: bool) -> anyhow::Result<Arc<
     Ok(election)
 }
 
+/// The holder of a code. One that the roll at the opening lacks may have been issued later, in place of a lost one: the
+/// whole log tells.
+async fn enter(
+    common: &Common,
+    place: &Place,
+    election: Arc<Election>,
+    code: &CredentialCode,
+) -> anyhow::Result<(Arc<Election>, Entered)> {
+    match election.unlock(code) {
+        Err(SessionError::NotOnRoll) if election.depth() == Depth::Opening => {
+            println!("the code is not on the roll as of the opening; reading the whole log for codes issued later");
+            let election = read(common, place, true).await?;
+            let entered = election.unlock(code)?;
+            Ok((election, entered))
+        }
+        entered => Ok((election, entered?)),
+    }
+}
+
 /// The manifest's first language.
 fn language(election: &Election) -> &str {
     election.manifest().languages.first().map_or("en", String::as_str)
@@ -148,8 +168,8 @@ fn decide(yes: bool) -> anyhow::Result<bool> {
 
 pub(crate) async fn cast(common: &Common, arguments: Cast) -> anyhow::Result<ExitCode> {
     let election = open(common, &arguments.place, arguments.full).await?;
-    let code = arguments.code.read()?;
-    let unlocked = match election.unlock(&code)? {
+    let (election, entered) = enter(common, &arguments.place, election, &arguments.code.read()?).await?;
+    let unlocked = match entered {
         Entered::Ready(unlocked) => unlocked,
         Entered::Interrupted(outgoing) => {
             println!("a ballot was stored without a receipt: it is sent again now; the new answers are not used");
@@ -176,8 +196,8 @@ async fn send(outgoing: Outgoing) -> anyhow::Result<ExitCode> {
 
 pub(crate) async fn spoil(common: &Common, arguments: Spoil) -> anyhow::Result<ExitCode> {
     let election = open(common, &arguments.place, arguments.full).await?;
-    let code = arguments.code.read()?;
-    let unlocked = match election.unlock(&code)? {
+    let (election, entered) = enter(common, &arguments.place, election, &arguments.code.read()?).await?;
+    let unlocked = match entered {
         Entered::Ready(unlocked) => unlocked,
         Entered::Interrupted(_) => {
             bail!("a stored ballot has no receipt yet: send it first with `veritally-voter cast`")
