@@ -330,6 +330,7 @@ await page.waitForURL("**/admin/sign-in");
 assert.equal((await get("/admin", session.value)).status, 303, "signed out is signed out");
 await chromium.close();
 await board.stop();
+await sink.stop();
 console.log("dashboard: an election run in the browser, and nothing else possible");
 
 async function waitFor(look) {

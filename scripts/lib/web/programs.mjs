@@ -40,8 +40,13 @@ export async function startBoard(folder, ...more) {
     await sleep(100);
   }
   const url = JSON.parse(readFileSync(ready, "utf8")).url;
-  const stop = async () => { child.kill("SIGTERM"); while (running.has(child)) await sleep(20); };
-  return { url, data, stop, log: () => output };
+  return { url, data, stop: () => stop(child), log: () => output };
+}
+
+/** Who does not stop what was started here never ends. */
+async function stop(child) {
+  child.kill("SIGTERM");
+  while (running.has(child)) await sleep(20);
 }
 
 /** A real mail server that keeps what it gets; its port, and all mails so far. */
@@ -53,7 +58,7 @@ export async function startSink(folder) {
   child.on("exit", () => running.delete(child));
   const port = await new Promise((resolve) => child.stdout.once("data", (data) => resolve(String(data).trim())));
   const mails = () => (existsSync(received) ? readFileSync(received, "utf8").trim().split("\n").filter(Boolean).map((line) => JSON.parse(line)) : []);
-  return { port, mails };
+  return { port, mails, stop: () => stop(child) };
 }
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
