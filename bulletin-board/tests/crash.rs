@@ -4,13 +4,13 @@
 
 mod common;
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::kept::{collect, compare_with_log};
 use common::{Running, now_ms, receipt, settled};
 use tokio::runtime::Handle;
 use veritally_board::fsck;
@@ -19,15 +19,15 @@ use veritally_board::store::Store as _;
 use veritally_board::store::sqlite::SqliteStore;
 use veritally_board_api::answers::Service;
 use veritally_board_api::files::Ready;
-use veritally_board_api::{Client, ElectionClient, ProblemKind};
+use veritally_board_api::{Client, ProblemKind};
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::log::merkle::{Frontier, leaf_hash};
-use veritally_crypto::log::{Receipt, SignedCheckpoint};
 use veritally_crypto::sample::choose;
 
 /// Ballots cast at the same time.
 const CASTERS: usize = 8;
+/// Between two looks at the checkpoint that is served.
+const SAMPLED: Duration = Duration::from_millis(10);
 /// Between two ballots of one caster, so that there is load in every round.
 const PACE: Duration = Duration::from_millis(30);
 
@@ -107,38 +107,8 @@ async fn compare(
     });
     assert_eq!(sound.counts.ballots_cast as usize, acknowledged.len(), "none lost, none twice");
     let leaves = store.leaves(election, 0..sound.head.tree_size).await.unwrap();
-    assert_eq!(leaves.iter().map(|leaf| Hash::of(leaf)).collect::<HashSet<_>>().len(), leaves.len());
-    let log = &running.sample.state.manifest().log;
-    let mut heads = BTreeMap::new();
-    let mut frontier = Frontier::new();
-    for leaf in &leaves {
-        frontier.push(leaf_hash(leaf));
-        heads.insert(frontier.size(), frontier.head());
-    }
-    for (voter, text) in acknowledged {
-        let (index, checkpoint) =
-            Receipt::parse(text).unwrap().verify(ballots[*voter].bytes(), &log.origin, &log.key).unwrap();
-        assert_eq!(leaves[usize::try_from(index).unwrap()], ballots[*voter].bytes());
-        assert_eq!(heads.get(&checkpoint.tree_size), Some(&checkpoint.head()));
-    }
-    for text in served {
-        let head = SignedCheckpoint::parse(text, &log.origin, &log.key).unwrap().checkpoint().head();
-        assert_eq!(heads.get(&head.tree_size), Some(&head), "a checkpoint that was served is not of this log");
-    }
-}
-
-/// Collects what the board serves as its checkpoint until it is told to stop.
-async fn collect(board: ElectionClient, stop: Arc<AtomicBool>) -> Vec<String> {
-    let mut served: Vec<String> = Vec::new();
-    while !stop.load(Ordering::SeqCst) {
-        if let Ok(text) = board.checkpoint().await
-            && served.last() != Some(&text)
-        {
-            served.push(text);
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    served
+    let acknowledged = acknowledged.iter().map(|(voter, text)| (&ballots[*voter], text.as_str()));
+    compare_with_log(&leaves, running.sample.state.manifest(), acknowledged, served);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +121,7 @@ async fn a_board_killed_again_and_again_loses_nothing_that_it_acknowledged() {
     let (ballots, next) = (Arc::new(ballots), Arc::new(AtomicUsize::new(0)));
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     let stop = Arc::new(AtomicBool::new(false));
-    let collector = tokio::spawn(collect(running.board.clone(), Arc::clone(&stop)));
+    let collector = tokio::spawn(collect(running.board.clone(), Arc::clone(&stop), SAMPLED));
     let patient = program.client().with_patience(Duration::from_secs(120)).election(running.board.id().clone());
     let casters: Vec<_> = (0..CASTERS)
         .map(|_| {
@@ -195,7 +165,7 @@ async fn runs_out_of_space(data: &Path, take_space: impl FnOnce(u32), make_space
     let program = Program::start(data, "127.0.0.1:0");
     let (running, ballots) = scene(&program, data, 600).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let collector = tokio::spawn(collect(running.board.clone(), Arc::clone(&stop)));
+    let collector = tokio::spawn(collect(running.board.clone(), Arc::clone(&stop), SAMPLED));
     let mut acknowledged = Vec::new();
     take_space(program.child.id());
     let mut rest = ballots.iter().enumerate();

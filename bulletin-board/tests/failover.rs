@@ -11,7 +11,6 @@ mod program;
 
 mod common;
 
-use std::collections::{BTreeMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,19 +18,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::kept::{collect, compare_with_log};
 use common::{Running, settled};
 use program::Program;
 use veritally_board::folder::{Folder, Source};
 use veritally_board_api::ElectionClient;
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::log::merkle::{Frontier, leaf_hash};
-use veritally_crypto::log::{Receipt, SignedCheckpoint};
 use veritally_crypto::sample::choose;
 
 const NODES: usize = 3;
 /// Ballots cast at the same time, a third of them through each node.
 const CASTERS: usize = 9;
+/// Between two looks at the checkpoint that is served.
+const SAMPLED: Duration = Duration::from_millis(20);
 /// Between two ballots of one caster, so that there is load in every round.
 const PACE: Duration = Duration::from_millis(150);
 /// Casting must go on within this time after a fault.
@@ -200,20 +200,6 @@ async fn later(board: &ElectionClient, entry: Hash) -> String {
     }
 }
 
-/// Collects what a node serves as its checkpoint until it is told to stop.
-async fn collect(board: ElectionClient, stop: Arc<AtomicBool>) -> Vec<String> {
-    let mut served: Vec<String> = Vec::new();
-    while !stop.load(Ordering::SeqCst) {
-        if let Ok(text) = board.checkpoint().await
-            && served.last() != Some(&text)
-        {
-            served.push(text);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    served
-}
-
 /// Compares what was said with the record that a node gives in the end, whose every proof is verified.
 async fn compare(scene: &Scene, ballots: &[EncryptedBallot], served: &[String], record: &Path) {
     let folder = Folder::at(record);
@@ -227,23 +213,8 @@ async fn compare(scene: &Scene, ballots: &[EncryptedBallot], served: &[String], 
     while let Some(bundle) = futures_util::StreamExt::next(&mut bundles).await {
         leaves.extend(bundle.unwrap().entries().map(|(_, bytes)| bytes.to_vec()));
     }
-    assert_eq!(leaves.iter().map(|leaf| Hash::of(leaf)).collect::<HashSet<_>>().len(), leaves.len());
-    let log = &scene.running.sample.state.manifest().log;
-    let (mut heads, mut frontier) = (BTreeMap::new(), Frontier::new());
-    for leaf in &leaves {
-        frontier.push(leaf_hash(leaf));
-        heads.insert(frontier.size(), frontier.head());
-    }
-    for (voter, text, _) in &acknowledged {
-        let (index, checkpoint) =
-            Receipt::parse(text).unwrap().verify(ballots[*voter].bytes(), &log.origin, &log.key).unwrap();
-        assert_eq!(leaves[usize::try_from(index).unwrap()], ballots[*voter].bytes());
-        assert_eq!(heads.get(&checkpoint.tree_size), Some(&checkpoint.head()));
-    }
-    for text in served {
-        let head = SignedCheckpoint::parse(text, &log.origin, &log.key).unwrap().checkpoint().head();
-        assert_eq!(heads.get(&head.tree_size), Some(&head), "a checkpoint that was served is not of this log");
-    }
+    let acknowledged = acknowledged.iter().map(|(voter, text, _)| (&ballots[*voter], text.as_str()));
+    compare_with_log(&leaves, scene.running.sample.state.manifest(), acknowledged, served);
 }
 
 async fn scene(cluster: Cluster, directory: &Path, voters: usize) -> (Scene, Vec<EncryptedBallot>) {
@@ -283,7 +254,8 @@ async fn three_nodes_on_three_databases_lose_nothing_whatever_dies() {
     let (ballots, stop) = (Arc::new(ballots), Arc::new(AtomicBool::new(false)));
     let clients: Vec<_> =
         scene.nodes.iter().flatten().map(|node| node.client().election(scene.running.board.id().clone())).collect();
-    let collectors: Vec<_> = clients.into_iter().map(|board| tokio::spawn(collect(board, Arc::clone(&stop)))).collect();
+    let collectors: Vec<_> =
+        clients.into_iter().map(|board| tokio::spawn(collect(board, Arc::clone(&stop), SAMPLED))).collect();
     let casters = casters(&scene, &ballots, &stop);
     for fault in [Fault::Sequencer, Fault::Primary, Fault::Standby, Fault::Sleep] {
         for round in 1..=rounds {

@@ -1,6 +1,8 @@
 //! What the board's tests share: a board in this process, a store that fails on demand, an election to run on it.
 #![allow(dead_code)]
 
+pub mod kept;
+
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;

@@ -15,7 +15,7 @@
 //!
 //! Pages and troubles are data, never prose: a program words them in the voter's language.
 //!
-//! ⚠ Kept by property tests (`tests/flow.rs`): after [`Effect::Prove`] nothing is encrypted, opened or proved until
+//! ⚠ Kept by property tests (`tests/flow/`): after [`Effect::Prove`] nothing is encrypted, opened or proved until
 //! that ballot has its receipt or was refused for good; [`Effect::Send`] follows only a proof that was checked and stored;
 //! a receipt that comes while the ballot is awaited is shown.
 

@@ -2,201 +2,18 @@
 //! ballot that was checked and stored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod device;
+
 use std::collections::BTreeSet;
 
+use device::{Ballot, Device, code, election, link, settle};
 use proptest::prelude::*;
-use veritally_crypto::ballot::ConfirmationCode;
-use veritally_crypto::contests::Choice;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::Id;
-use veritally_crypto::leaves::Head;
-use veritally_crypto::manifest::{BallotStyle, Contest, Texts};
 use veritally_crypto::record::Phase;
-use veritally_crypto::sample::{choice_contest, english, id};
-use veritally_crypto::signature::SigningSecret;
-use veritally_session::flow::{
-    Compared, Edit, Effect, ElectionInfo, Event, Flow, Job, Page, Publishing, ReceiptInfo, SendFailed, Trouble,
-    TroubleKind, VoterInfo,
-};
+use veritally_crypto::sample::id;
+use veritally_session::flow::{Compared, Edit, Effect, Event, Flow, Job, Page, Publishing, TroubleKind};
 use zeroize::Zeroizing;
-
-const CASTS: u64 = 3;
-
-fn contests() -> Vec<Contest> {
-    let rule = Choice { blank: true, max: 2, min: 1, seats: 1, undervotes: false };
-    vec![choice_contest("chair", 3, rule.clone()).unwrap(), choice_contest("board", 2, rule).unwrap()]
-}
-
-fn election(phase: Phase) -> Box<ElectionInfo> {
-    Box::new(ElectionInfo {
-        link: None,
-        fingerprint: Hash::of(b"manifest"),
-        compared: Compared::Link,
-        name: english("Election"),
-        description: Texts::new(),
-        languages: vec!["en".into()],
-        board_key: SigningSecret::from_seed(&[1; 32]).verification_key(),
-        origin: "example.org/e".into(),
-        head: Head { root: Hash::ZERO, tree_size: 9 },
-        phase,
-        opens_at_ms: 0,
-        closes_at_ms: 0,
-        administrators: vec![],
-        registrar: "Registrar".into(),
-        trustees: vec![],
-        quorum: 2,
-        casts_per_credential: CASTS,
-        weights_may_identify: false,
-        clock_ahead_ms: None,
-        practice_code: None,
-    })
-}
-
-fn voter(ballots_cast: u64, pending: Option<ConfirmationCode>) -> Box<VoterInfo> {
-    let contests = contests();
-    let style = BallotStyle {
-        contests: contests.iter().map(|contest| contest.id.clone()).collect(),
-        id: id("all").unwrap(),
-        name: english("All"),
-    };
-    let casts_left = CASTS - ballots_cast.min(CASTS);
-    Box::new(VoterInfo {
-        public_id: "ABCD".into(),
-        style,
-        contests,
-        weight: 1,
-        ballots_cast,
-        casts_left,
-        pending,
-        not_kept: false,
-    })
-}
-
-fn trouble(kind: TroubleKind) -> Trouble {
-    Trouble::new(kind, "")
-}
-
-fn link() -> Event {
-    Event::Open("veritally://vote.example/village".into())
-}
-
-/// A ballot that the device made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ballot {
-    Prepared(u8),
-    /// Proved, checked and stored: it may be sent, and nothing else may happen before it is answered.
-    Stored(u8),
-}
-
-/// What the device would do, and what must never be asked of it.
-#[derive(Debug, Default)]
-struct Device {
-    ballot: Option<Ballot>,
-    made: u8,
-    log: Vec<u8>,
-    receipts: Vec<u8>,
-    /// What the voter saw when choosing Cast, each time.
-    chosen: Vec<ConfirmationCode>,
-    /// Whose receipt is awaited.
-    awaited: Option<Job>,
-}
-
-fn code(ballot: u8) -> ConfirmationCode {
-    ConfirmationCode(Hash::of(&[ballot]))
-}
-
-impl Device {
-    /// Answers an effect, well or badly. Panics when it is asked for what must not be done.
-    fn answer(&mut self, effect: Effect, well: bool, variant: u8) -> Option<Event> {
-        let offline = || trouble(TroubleKind::Offline);
-        Some(match effect {
-            Effect::Open(job, ..) | Effect::OpenPractice(job) => {
-                Event::Opened(job, if well { Ok(election(Phase::Open)) } else { Err(offline()) })
-            }
-            Effect::Unlock { job, .. } | Effect::UnlockFile(job, _) | Effect::UnlockStored(job) => {
-                let pending = match self.ballot {
-                    Some(Ballot::Stored(ballot)) => Some(code(ballot)),
-                    _ => None,
-                };
-                let info = voter(self.receipts.len() as u64, pending);
-                Event::Unlocked(job, if well { Ok(info) } else { Err(trouble(TroubleKind::NotOnRoll)) })
-            }
-            Effect::ReadWholeLog(job) => {
-                let info = voter(self.receipts.len() as u64, None);
-                Event::Unlocked(job, if well { Ok(info) } else { Err(offline()) })
-            }
-            Effect::AskStore(job) | Effect::Forget(job) => Event::Remembered(job, Ok(well)),
-            Effect::Encrypt(job, _) => {
-                assert!(!matches!(self.ballot, Some(Ballot::Stored(_))), "a cast ballot has no receipt yet");
-                if !well {
-                    return Some(Event::Encrypted(job, Err(trouble(TroubleKind::SelfCheck))));
-                }
-                self.made += 1;
-                self.ballot = Some(Ballot::Prepared(self.made));
-                Event::Encrypted(job, Ok(code(self.made)))
-            }
-            Effect::Spoil(job) => {
-                assert!(matches!(self.ballot, Some(Ballot::Prepared(_))), "only an encrypted ballot can be opened");
-                self.ballot = None;
-                Event::Spoiled(job, Err(trouble(TroubleKind::Storage)))
-            }
-            Effect::Prove(job) => {
-                let Some(Ballot::Prepared(ballot)) = self.ballot else { panic!("only an encrypted ballot is proved") };
-                assert_eq!(self.chosen.last(), Some(&code(ballot)), "another ballot than the one that was shown");
-                self.ballot = well.then_some(Ballot::Stored(ballot));
-                Event::Proved(job, if well { Ok(()) } else { Err(trouble(TroubleKind::Storage)) })
-            }
-            Effect::Send(job) => {
-                let Some(Ballot::Stored(ballot)) = self.ballot else { panic!("only a stored ballot is sent") };
-                Event::Sent(job, self.send(ballot, well, variant))
-            }
-            Effect::Wait { job, seconds } => {
-                assert!((2..=300).contains(&seconds));
-                Event::TimeIsUp(job)
-            }
-            Effect::Publish(job) => Event::Published(job, if well { Ok(()) } else { Err(offline()) }),
-            Effect::Discard => {
-                assert!(!matches!(self.ballot, Some(Ballot::Stored(_))), "a stored ballot is not thrown away");
-                self.ballot = None;
-                return None;
-            }
-            Effect::Lock => {
-                if matches!(self.ballot, Some(Ballot::Prepared(_))) {
-                    self.ballot = None;
-                }
-                return None;
-            }
-            _ => return None,
-        })
-    }
-
-    fn send(&mut self, ballot: u8, well: bool, variant: u8) -> Result<Box<ReceiptInfo>, Box<SendFailed>> {
-        // The board takes it, or the network fails before or behind it, or the board refuses.
-        let logged = self.log.contains(&ballot);
-        if (well || variant == 1) && !logged {
-            self.log.push(ballot);
-        }
-        if well {
-            self.ballot = None;
-            self.receipts.push(ballot);
-            return Ok(Box::new(ReceiptInfo {
-                code: code(ballot),
-                public_id: "ABCD".into(),
-                number: self.receipts.len() as u64,
-                index: 1,
-                head: Head { root: Hash::ZERO, tree_size: 9 },
-                origin: "example.org/e".into(),
-                fingerprint: Hash::of(b"manifest"),
-                file: None,
-            }));
-        }
-        if variant == 2 && !logged {
-            self.ballot = None;
-            return Err(Box::new(SendFailed { trouble: trouble(TroubleKind::VotedElsewhere), refused: true }));
-        }
-        Err(Box::new(SendFailed { trouble: trouble(TroubleKind::Offline), refused: false }))
-    }
-}
 
 /// What happens next: a person does something, or an effect under way is answered, the oldest or any other.
 #[derive(Debug, Clone)]
@@ -326,52 +143,6 @@ proptest! {
             let shown = matches!(flow.page(), Page::Receipt { receipt, .. } if receipt.code == code(ballot));
             prop_assert!(shown, "{:?}", flow.page());
             prop_assert_eq!(device.log.iter().filter(|logged| **logged == ballot).count(), 1);
-        }
-    }
-}
-
-impl Device {
-    /// Gives an event to the model, and notes which ballot the voter chose to cast.
-    fn tell(&mut self, flow: &mut Flow, event: Event) -> Vec<Effect> {
-        if let (Event::Cast, Page::Choose { code, .. }) = (&event, flow.page()) {
-            self.chosen.push(code);
-        }
-        flow.handle(event)
-    }
-
-    /// Gives an event to the model; what the runner does at once is done, the rest is under way.
-    fn take(&mut self, flow: &mut Flow, event: Event, under_way: &mut Vec<Effect>) {
-        for effect in self.tell(flow, event) {
-            match effect {
-                Effect::Lock => {
-                    // What is on its way into the store or the log gets there; nobody waits for it any more.
-                    for effect in under_way.drain(..) {
-                        if matches!(effect, Effect::Prove(_) | Effect::Send(_)) {
-                            self.answer(effect, true, 0);
-                        }
-                    }
-                    self.awaited = None;
-                    self.answer(effect, true, 0);
-                }
-                Effect::Discard => drop(self.answer(effect, true, 0)),
-                effect => {
-                    if let Effect::Send(job) = effect {
-                        self.awaited = Some(job);
-                    }
-                    under_way.push(effect);
-                }
-            }
-        }
-    }
-}
-
-/// Answers everything well until nothing is under way.
-fn settle(flow: &mut Flow, device: &mut Device, event: Event) {
-    let mut under_way = vec![];
-    device.take(flow, event, &mut under_way);
-    while let Some(effect) = under_way.pop() {
-        if let Some(event) = device.answer(effect, true, 0) {
-            device.take(flow, event, &mut under_way);
         }
     }
 }
