@@ -285,18 +285,7 @@ impl Database {
 
     /// Reads with one statement; again when a connection turns out to have died.
     pub(crate) async fn read(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, PostgresError> {
-        let mut attempt = 1;
-        loop {
-            let connection = self.reader().await?;
-            match connection.query(sql, parameters).await {
-                Ok(rows) => {
-                    connection.give_back();
-                    return Ok(rows);
-                }
-                Err(error) if attempt < ATTEMPTS && (error.is_transient() || error.is_disconnected()) => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
+        query_again(&self.readers, sql, parameters).await
     }
 
     /// Reads with one statement that may take any time.
@@ -310,17 +299,25 @@ impl Database {
 
     /// Writes with one statement, which is its own transaction. For what may be done twice.
     pub(crate) async fn write(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, PostgresError> {
-        let mut attempt = 1;
-        loop {
-            let connection = self.writer().await?;
-            match connection.query(sql, parameters).await {
-                Ok(rows) => {
-                    connection.give_back();
-                    return Ok(rows);
-                }
-                Err(error) if attempt < ATTEMPTS && (error.is_transient() || error.is_disconnected()) => attempt += 1,
-                Err(error) => return Err(error),
+        query_again(&self.writers, sql, parameters).await
+    }
+}
+
+/// One statement, again when another transaction was in the way or a connection turns out to have died. All connections
+/// of the pool may have died together, and the pool sees it only some time later: each of them may be tried once.
+async fn query_again(pool: &Pool, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, PostgresError> {
+    let mut conflicts = 1;
+    let mut dead = 0;
+    loop {
+        let connection = Connection(Some(pool.get().await?));
+        match connection.query(sql, parameters).await {
+            Ok(rows) => {
+                connection.give_back();
+                return Ok(rows);
             }
+            Err(error) if conflicts < ATTEMPTS && error.is_transient() => conflicts += 1,
+            Err(error) if dead < pool.status().max_size && error.is_disconnected() => dead += 1,
+            Err(error) => return Err(error),
         }
     }
 }

@@ -19,7 +19,7 @@ const config = path.join(here, "scripts/sample/committee.toml");
 const e = await election(board, path.join(work, "e"), config, ["--voters", path.join(work, "voters.csv")]);
 await e.roll();
 
-const { port, mails } = await startSink(work);
+const { port, mails, stop } = await startSink(work);
 const about = ["--codes", e.at("codes.csv"), "--manifest", e.at("manifest.json"), "--link", e.link, "--help-contact", "help@example.org"];
 const by = ["--server", "127.0.0.1", "--port", port, "--tls", "none", "--from", "Elections <elections@example.org>", "--per-minute", "60000"];
 const send = ["send", ...about, ...by];
@@ -62,7 +62,6 @@ console.log(`mail: ${half} before the interruption, ${seen.size} voters in all, 
 // Once more: nothing is sent again.
 await run("veritally-registrar", send);
 assert.equal(mails().length, seen.size);
-
 
 // Mail that comes back is noted once, whoever reads it again; the addresses are written to again only on request.
 const returned = (id) => {
@@ -111,5 +110,5 @@ assert.equal(letters.match(/<svg/g).length, 1000);
 assert.ok(letters.includes(codes.get("v13")));
 assert.equal(statSync(path.join(work, "letters.html")).mode & 0o077, 0);
 await board.stop();
+await stop();
 console.log("letters: 1,000 pages with QR codes");
-process.exit(0);

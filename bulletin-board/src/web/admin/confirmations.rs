@@ -74,6 +74,14 @@ pub(super) struct Asking<'a> {
     pub credential: CredentialKey,
 }
 
+impl Asking<'_> {
+    /// Whether the voter has confirmed another credential, which still may vote.
+    fn is_bound_elsewhere(&self, progress: &Progress) -> bool {
+        let replaced = |bound| self.election.with_state(|state| state.is_replaced(CredentialKey(bound)));
+        progress.confirmed.is_some_and(|bound| bound != self.credential.0 && !replaced(bound))
+    }
+}
+
 fn key(election: &Election, rest: &str) -> String {
     format!("{}/{rest}", election.id())
 }
@@ -214,9 +222,7 @@ impl Confirmations {
         let credential = asking.credential.0;
         let put = |progress: &mut Progress| {
             let recent = |since: u64| progress.mailed_ms.iter().filter(|at| **at + since > now_ms).count();
-            let replaced = |c: EncodedPoint| asking.election.with_state(|state| state.is_replaced(CredentialKey(c)));
-            let bound = progress.confirmed.is_some_and(|bound| bound != credential && !replaced(bound));
-            if bound || recent(CODE_MS) >= MAILS || recent(DAY_MS) >= MAILS_A_DAY {
+            if asking.is_bound_elsewhere(progress) || recent(CODE_MS) >= MAILS || recent(DAY_MS) >= MAILS_A_DAY {
                 return None;
             }
             progress.mailed_ms.retain(|at| at + DAY_MS > now_ms);
@@ -283,8 +289,7 @@ impl Confirmations {
         }
         let bind = |progress: &mut Progress| {
             // Somebody else's success in between: another credential is bound.
-            let replaced = |c: EncodedPoint| asking.election.with_state(|state| state.is_replaced(CredentialKey(c)));
-            if progress.confirmed.is_some_and(|bound| bound != credential && !replaced(bound)) {
+            if asking.is_bound_elsewhere(progress) {
                 return None;
             }
             progress.confirmed = Some(credential);
