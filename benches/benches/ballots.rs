@@ -12,7 +12,7 @@ use veritally_benches::types::{Case, ONE_OF_FIVE, cases, decode_and_multiply, ra
 use veritally_crypto::ballot::EncryptedBallot;
 
 /// Ballots of one equation, for the type that is measured in all sizes.
-const SIZES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+const SIZES: [usize; 6] = [1, 10, 100, BATCH, 1_000, 10_000];
 /// For the others.
 const BATCH: usize = 200;
 
@@ -29,10 +29,12 @@ fn type_of(group: &mut criterion::BenchmarkGroup<'_, CpuTime>, case: Case, sizes
     let rng = &mut rand::rng();
     // A credential may stand in many ballots of one batch: what is measured here does not look at that.
     let election = case.election(BATCH, rng).unwrap();
-    group.bench_function("encrypt and prove", |b| b.iter(|| case.ballot(&election, 0, &mut rand::rng()).unwrap()));
+    group.bench_function("encrypt and prove one", |b| b.iter(|| case.ballot(&election, 0, &mut rand::rng()).unwrap()));
+    let context = election.state.ballot_context().unwrap();
+    context.expect_many();
+    group.bench_function("encrypt and prove many", |b| b.iter(|| case.ballot(&election, 0, &mut rand::rng()).unwrap()));
     let some: Vec<Vec<u8>> =
         (0..BATCH).map(|voter| case.ballot(&election, voter, rng).unwrap().bytes().to_vec()).collect();
-    let context = election.state.ballot_context().unwrap();
     let points = EncryptedBallot::parse(&some[0]).unwrap().leaf().data.len() + 9;
     for &size in sizes {
         group.throughput(Throughput::Elements(size as u64));

@@ -19,7 +19,9 @@ use crate::text::{crockford, grouped};
 mod context;
 mod opening;
 mod prepare;
+mod prove;
 mod spoiled;
+mod tables;
 mod verify;
 
 pub use context::BallotContext;

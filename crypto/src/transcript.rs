@@ -89,11 +89,11 @@ impl Nonces {
         scalar
     }
 
-    /// A uniform 128-bit scalar: a weight for folding equations.
-    pub fn weight(&mut self) -> Scalar {
-        let mut bytes = [0; 16];
-        self.0.fill_bytes(&mut bytes);
-        Scalar::from(u128::from_le_bytes(bytes))
+    /// Uniform 128-bit scalars: weights for folding equations.
+    pub fn weights<const COUNT: usize>(&mut self) -> [Scalar; COUNT] {
+        let mut bytes = [[0; 16]; COUNT];
+        self.0.fill_bytes(bytes.as_flattened_mut());
+        bytes.map(|bytes| Scalar::from(u128::from_le_bytes(bytes)))
     }
 }
 

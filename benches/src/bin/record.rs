@@ -38,6 +38,7 @@ fn generate(folder: &Path, ballots: usize) -> Result<(), SampleError> {
     let mut writer = LogWriter::new(folder);
     let mut election = SampleElection::open_with(ballots, rng)?;
     drain(&mut election, &mut writer)?;
+    election.state.ballot_context().ok_or("not open")?.expect_many();
     let started = Instant::now();
     for chunk in (0..ballots).collect::<Vec<_>>().chunks(CHUNK) {
         let made: Result<Vec<_>, String> =

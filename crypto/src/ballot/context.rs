@@ -1,8 +1,9 @@
 //! What all ballots of one election share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Statement;
+use super::tables::Tables;
 use crate::ceremony::ElectionKeys;
 use crate::group::{Generators, Scalar};
 use crate::id::Id;
@@ -17,6 +18,8 @@ pub struct BallotContext {
     pub(super) generators: Generators,
     /// For each style, the transcript up to `relation`: the same for all its ballots, so hashed once.
     prefixes: Vec<Transcript>,
+    /// Empty until somebody [expects many](BallotContext::expect_many) ballots to encrypt.
+    pub(super) tables: OnceLock<Tables>,
 }
 
 impl std::fmt::Debug for BallotContext {
@@ -43,7 +46,7 @@ impl BallotContext {
                 transcript
             })
             .collect();
-        Self { generators: Generators::new(bits), manifest, keys, prefixes }
+        Self { generators: Generators::new(bits), manifest, keys, prefixes, tables: OnceLock::new() }
     }
 
     /// The manifest.

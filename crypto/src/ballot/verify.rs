@@ -4,14 +4,14 @@ use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT as G;
 use curve25519_dalek::traits::{IsIdentity as _, VartimeMultiscalarMul as _};
 use rand::CryptoRng;
 
-use super::prepare::{challenge_x, integer, row_weights};
+use super::prove::{challenge_x, integer, row_weights};
 use super::{BallotContext, BallotError, EncryptedBallot, VerifiedBallot, powers};
 use crate::group::{EncodedPoint, EncodedScalar, RistrettoPoint, Scalar};
 use crate::relation::CompiledStyle;
 use crate::transcript::{Nonces, Transcript, TranscriptProtocol as _};
 
 /// Number of checks.
-const CHECKS: u8 = 5;
+const CHECKS: usize = 5;
 
 /// A ballot decoded, with its challenges.
 struct Decoded<'a> {
@@ -116,7 +116,7 @@ impl<'a> Equation<'a> {
         self.base -= weight * ballot.z[3];
     }
 
-    fn check(&mut self, number: u8, ballot: &Decoded<'_>, weight: Scalar) {
+    fn check(&mut self, number: usize, ballot: &Decoded<'_>, weight: Scalar) {
         match number {
             1 => self.check_1(ballot, weight),
             2 => self.check_2(ballot, weight),
@@ -194,8 +194,8 @@ impl BallotContext {
         let mut weights = Self::batch_weights(&encrypted, rng);
         let mut equation = Equation::new(self, ballots.len());
         for (_, decoded) in ballots {
-            for number in 1..=CHECKS {
-                equation.check(number, decoded, weights.weight());
+            for (number, weight) in (1..=CHECKS).zip(weights.weights::<CHECKS>()) {
+                equation.check(number, decoded, weight);
             }
         }
         equation.holds()
@@ -216,9 +216,9 @@ impl BallotContext {
 
     /// The first check that fails for one ballot, each on its own.
     fn failing_check(&self, decoded: &Decoded<'_>) -> Option<u8> {
-        (1..=CHECKS).find(|&number| {
+        (1..=CHECKS as u8).find(|&number| {
             let mut equation = Equation::new(self, 1);
-            equation.check(number, decoded, Scalar::ONE);
+            equation.check(number.into(), decoded, Scalar::ONE);
             !equation.holds()
         })
     }

@@ -34,6 +34,9 @@ pub use totals::{ContestTotals, RowTotal, UNDERVOTES, totals};
 /// Ballots encrypted and journalled at once.
 const PIECE: usize = 512;
 
+/// From so many ballots on, tables are made first.
+const MANY: usize = 100;
+
 /// After this many refusals something is wrong with the election or the files, not with single ballots.
 const MAX_REFUSALS: usize = 100;
 
@@ -190,6 +193,9 @@ impl Producer {
             if self.sender.blocking_send((row, ballot)).is_err() {
                 return Ok(encrypting);
             }
+        }
+        if rows.len() >= MANY {
+            self.election.context().expect_many();
         }
         for piece in rows.chunks(PIECE) {
             let begin = Instant::now();

@@ -76,6 +76,7 @@ impl Scene {
             let answers = choose("chair", &[selection], false)?;
             self.election.ballot(voter, &answers, &mut rng).map_err(|e| anyhow::anyhow!("{e}"))
         };
+        self.election.state.ballot_context().context("the election is open")?.expect_many();
         (0..self.election.voters.len()).into_par_iter().map(one).collect()
     }
 
