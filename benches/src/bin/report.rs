@@ -129,8 +129,14 @@ fn page(figures: &Figures, notes: &Path) -> Result<String> {
     let note = |name: &str| std::fs::read_to_string(notes.join(name)).unwrap_or_else(|_| "not measured\n".into());
     let mut page = String::from("# Measurements\n\nMade by `benches/report`; do not edit.\n\n");
     write!(page, "{}\n## Against peers\n\n{}\n", note("machine"), note("peers"))?;
-    write!(page, "Verification starts from the JSON in which a ballot travels; ours is in batches of 1,000, with the voter's ")?;
-    write!(page, "signature; elastic-elgamal has neither. *One*: a voter's; *of many*: with tables that only who encrypts many ")?;
+    write!(
+        page,
+        "Verification starts from the JSON in which a ballot travels; ours is in batches of 1,000, with the voter's "
+    )?;
+    write!(
+        page,
+        "signature; elastic-elgamal has neither. *One*: a voter's; *of many*: with tables that only who encrypts many "
+    )?;
     write!(page, "makes (`BallotContext::expect_many`). ")?;
     write!(
         page,
