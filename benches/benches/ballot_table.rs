@@ -1,4 +1,4 @@
-//! Ballot bytes and check time by contest type and size; prints the table of specs/ballot-sizes.md.
+//! Ballot bytes and check time by contest type and size; prints the table "By contest type" of benches/README.md.
 //!
 //! `cargo bench -p veritally-benches --bench ballot_table`
 //!
