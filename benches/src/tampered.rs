@@ -31,6 +31,8 @@ pub struct Tampered {
     pub files: Memory,
     /// The fingerprint that the verifier is given.
     pub fingerprint: Option<Hash>,
+    /// The entries that the failing check has to name: known from how the record was made, not from a verifier.
+    pub culprits: Vec<u64>,
 }
 
 /// A way to cheat.
@@ -63,6 +65,20 @@ pub fn cases() -> Vec<Case> {
 /// None that the sample itself causes.
 pub fn honest() -> Result<Tampered, SampleError> {
     Lab::at(Stage::Published)?.tampered()
+}
+
+/// Another honest record: the board's clock stepped back after the opening and was mended before the closing. Times of
+/// entries are their authors' word (specs/protocol.md section 2).
+///
+/// # Errors
+/// None that the sample itself causes.
+pub fn clock_stepped_back() -> Result<Tampered, SampleError> {
+    let mut lab = Lab::at(Stage::Opened)?;
+    let time_ms = lab.record.election.time_ms;
+    lab.record.election.time_ms = 1;
+    lab.step()?;
+    lab.record.election.time_ms = time_ms;
+    lab.finish()
 }
 
 /// An entry's canonical bytes after an edit of its members; not signed anew.

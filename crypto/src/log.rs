@@ -4,7 +4,7 @@
 //!   and consistency proofs.
 //! - [`note`] and [`checkpoint`]: signed notes, and the signed tree heads written in them.
 //! - [`cosignature`]: what witnesses add to them.
-//! - [`tiles`]: paths and contents of the static files that a log is read from.
+//! - [`tiles`]: paths and contents of the static files that a log is read from; [`place`]: where in them a hash is found.
 //! - [`receipt`]: what a voter keeps: index, inclusion proof and checkpoint as one text.
 //!
 //! Proofs are computed by the `tlog_tiles` crate; the wrappers here bound its inputs, so that nothing read from outside
@@ -14,6 +14,7 @@ pub mod checkpoint;
 pub mod cosignature;
 pub mod merkle;
 pub mod note;
+pub mod place;
 pub mod receipt;
 pub mod tiles;
 

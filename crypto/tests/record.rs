@@ -4,11 +4,12 @@
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_crypto::canonical;
+use veritally_crypto::credential::CredentialCode;
 use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::{
     Abandonment, AbandonmentTag, Closing, ClosingTag, DecodedCredentials, ElectionResult, Extension, ExtensionTag,
-    Head, Leaf, ResultTag, RollPart,
+    Head, Leaf, Reissue, ReissueTag, ResultTag, RollPart,
 };
 use veritally_crypto::manifest::{BallotStyle, Group, Manifest};
 use veritally_crypto::record::{Phase, Rejection};
@@ -160,6 +161,23 @@ fn a_tally_head_that_lies_is_refused_and_closing_needs_one() {
     let repeated = canonical::to_bytes(&election.state.tally_head(OPENS_AT_MS)).unwrap();
     assert_eq!(election.append(repeated).unwrap_err().code(), "tally-head");
     election.finish(&mut rng).unwrap();
+}
+
+/// Protocol, section 2, "Times": a clock that steps back keeps nobody's entry out.
+#[test]
+fn tally_heads_reissues_and_abandonments_may_be_dated_before_the_entries_in_front_of_them() {
+    let (mut election, mut rng) = voted("a", |_| {}, &[("all", "all", 1), ("all", "all", 1)]);
+    let key = |secret: &SigningSecret| SigningSecret::from_seed(&secret.expose_seed());
+    let head = election.state.tally_head(1);
+    election.append(canonical::to_bytes(&head).unwrap()).unwrap();
+    let new = CredentialCode::random(&mut rng).credential(&election.fingerprint()).public().0;
+    let old = election.voters[1].entry.credential;
+    let reissue = Reissue { new, old, signature: None, time_ms: 1, tag: ReissueTag };
+    election.append_signed(reissue, &key(&election.registrar)).unwrap();
+    let (reason, tag) = ("a fire".into(), AbandonmentTag);
+    let abandonment = Abandonment { administrator: 1, reason, signature: None, time_ms: 1, tag };
+    election.append_signed(abandonment, &key(&election.administrator)).unwrap();
+    assert_eq!(election.state.phase(), Phase::Abandoned);
 }
 
 #[test]
@@ -341,7 +359,7 @@ fn a_roll_that_is_unsorted_repeated_or_over_the_total_weight_is_refused() {
     }
     let mut registrar_list = vec![];
     for _ in 0..3 {
-        let code = veritally_crypto::credential::CredentialCode::random(&mut rng);
+        let code = CredentialCode::random(&mut rng);
         let credential = code.credential(&election.fingerprint()).public().0;
         registrar_list.push(veritally_crypto::leaves::RollEntry {
             credential,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies the tampered corpus: verify_corpus.py FOLDER [--processes N]; FOLDER as `tampered` of benches/ wrote it.
 
-Each record must fail exactly the checks that cases.json names. Exit status 0 when all do, 1 otherwise.
+Each record must fail exactly the checks that cases.json names, with exactly the culprits that it names. Exit status 0 when all do, 1 otherwise.
 """
 
 import argparse
@@ -21,10 +21,11 @@ def verify(job):
     fingerprint = bytes.fromhex(case["fingerprint"]) if case["fingerprint"] else None
     report = Verification(Folder(folder / case["name"]), fingerprint).run()
     failed = [check for check in report["checks"] if check["status"] == "fail"]
-    if [check["id"] for check in failed] == case["fails"]:
+    culprits = {entry for check in failed for entry in check["entries"]}
+    if [check["id"] for check in failed] == case["fails"] and culprits == set(case["entries"]):
         return None
-    found = "; ".join(f"{check['id']} {check['message']}" for check in failed) or "nothing"
-    return f"{case['name']}: must fail {case['fails'] or 'nothing'}, fails {found}"
+    found = "; ".join(f"{check['id']} {check['entries']} {check['message']}" for check in failed) or "nothing"
+    return f"{case['name']}: must fail {case['fails'] or 'nothing'} {case['entries']}, fails {found}"
 
 
 def main(arguments=None):

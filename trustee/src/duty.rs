@@ -259,7 +259,8 @@ impl Duty<'_> {
         let folder = match download_to(client, note, self.folder, progress).await {
             Ok(downloaded) => downloaded.folder,
             Err(error) => {
-                if matches!(error, DownloadError::Forked(_) | DownloadError::WentBack { .. }) {
+                use DownloadError::{Forked, NotExtended, WentBack};
+                if matches!(error, Forked(_) | WentBack { .. } | NotExtended { .. }) {
                     let kept = copy::kept_checkpoint(&Folder::new(self.folder), &manifest);
                     keeper.compare(&manifest, journal, kept.as_slice()).await;
                 }

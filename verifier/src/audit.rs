@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use veritally_crypto::ballot::{BallotContext, EncryptedBallot};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::{DecodedCredentials, Head, Leaf, TallyHead};
+use veritally_crypto::leaves::{DecodedCredentials, Head, Leaf, RevealTag, TallyHead};
 use veritally_crypto::log::tiles::{TILE_WIDTH, TileKind, TilePath};
 use veritally_crypto::manifest::Manifest;
 use veritally_crypto::record::{RecordState, Rejection};
@@ -26,6 +26,8 @@ use crate::source::{self, MAX_ENTRIES, Source, SourceError};
 
 mod refused;
 mod results;
+#[cfg(all(test, feature = "sample-record"))]
+mod tests;
 
 pub(crate) use refused::{Refused, Subject};
 
@@ -70,6 +72,26 @@ pub(crate) struct Facts {
     pub(crate) abandoned: Option<String>,
     /// Ballots whose proof was looked at.
     pub(crate) proofs: u64,
+    pub(crate) culprits: Culprits,
+}
+
+/// Entries that checks at the end name, should what was computed from the whole record be wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Culprits {
+    /// The last reveal, or part of one: it completed the keys.
+    pub(crate) reveal: Option<LeafIndex>,
+    pub(crate) closing: Option<LeafIndex>,
+    /// What completed the counts: the k-th trustee's shares, or an agreement when nothing is decrypted.
+    pub(crate) counted: Option<LeafIndex>,
+    pub(crate) result: Option<LeafIndex>,
+}
+
+fn reveals(leaf: &Leaf) -> bool {
+    match leaf {
+        Leaf::Reveal(_) => true,
+        Leaf::Part(part) => part.message_type() == Some(RevealTag::NAME),
+        _ => false,
+    }
 }
 
 /// A verification under way.
@@ -235,6 +257,12 @@ impl<'a> Audit<'a> {
 
     fn applied(&mut self, index: LeafIndex, leaf: &Leaf, announced: u64) {
         let facts = &mut self.facts;
+        if self.state.as_ref().is_some_and(|state| state.decrypted().is_some()) {
+            facts.culprits.counted.get_or_insert(index);
+        }
+        if reveals(leaf) {
+            facts.culprits.reveal = Some(index);
+        }
         match leaf {
             Leaf::Opening(opening) => facts.opened_at_ms = Some(opening.time_ms),
             Leaf::Extension(_) => facts.extensions += 1,
@@ -242,6 +270,7 @@ impl<'a> Audit<'a> {
             Leaf::Abandonment(abandonment) => facts.abandoned = Some(abandonment.reason.clone()),
             Leaf::Closing(closing) => {
                 facts.closed_at_ms = Some((closing.time_ms, announced));
+                facts.culprits.closing = Some(index);
                 self.refused.closed();
                 checks::tally::closing_head(self, index);
             }
@@ -249,6 +278,7 @@ impl<'a> Audit<'a> {
                 self.codes.add(&veritally_crypto::ballot::ConfirmationCode(spoiled.code), index);
             }
             Leaf::DecryptionShare(_) | Leaf::Part(_) => checks::decryption::evidence(self),
+            Leaf::Result(_) => facts.culprits.result = Some(index),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@
 
 pub(crate) mod ballots;
 pub(crate) mod cells;
-mod counts;
+pub(crate) mod counts;
 pub(crate) mod decryption;
 pub(crate) mod election;
 pub(crate) mod entries;

@@ -319,6 +319,12 @@ impl Evidence {
         }
     }
 
+    /// What happened, in a sentence or two for a warning.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        words::headline(self)
+    }
+
     /// The election's fingerprint, if the manifest is there.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Hash> {

@@ -11,7 +11,8 @@ use veritally_board_api::client::TreeError;
 use veritally_board_api::{Client, ClientError, ElectionClient, Link};
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::log::checkpoint::SignedCheckpoint;
+use veritally_crypto::leaves::Head;
+use veritally_crypto::log::checkpoint::{CheckpointError, SignedCheckpoint};
 use veritally_crypto::log::tiles::{bundles_of, tiles_of};
 use veritally_crypto::manifest::{CheckedManifest, ManifestError};
 use veritally_crypto::record::{Phase, RecordState};
@@ -19,8 +20,12 @@ use veritally_crypto::record::{Phase, RecordState};
 use crate::audit::Audit;
 use crate::checks::Check;
 use crate::evidence::{Evidence, EvidenceError, Finding, LogIdentity};
-use crate::source::{DownloadError, Folder, SourceError, download_to};
+use crate::source::{DownloadError, Folder, SourceError, download_more, download_to};
 use crate::{Options, Progress, Verified, VerifyError};
+
+mod kept;
+
+use kept::Contradiction;
 
 /// How an election is followed.
 #[derive(Debug, Clone)]
@@ -86,6 +91,14 @@ pub enum FollowError {
     /// The folder.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The folder's checkpoint.
+    #[error("the copy in {} is not of this election's log, or it is damaged ({reason}): take another folder", .folder.display())]
+    Kept {
+        /// Where.
+        folder: PathBuf,
+        /// Why not.
+        reason: CheckpointError,
+    },
     /// The verification could not run.
     #[error(transparent)]
     Verify(#[from] VerifyError),
@@ -129,15 +142,18 @@ pub async fn follow(
     let manifest = CheckedManifest::from_leaf(&leaf_0)?;
     let log = LogIdentity { origin: manifest.log.origin.clone(), key: manifest.log.key };
     let folder = Folder::new(&options.folder);
+    // ⚠ What an earlier run has seen binds the board, too.
+    let last = kept::checkpoint(&folder, &log)?;
     let mut follower = Follower {
         client,
         options,
         tell,
         leaf_0,
         log,
-        last: None,
+        last,
         audit: None,
         warnings: 0,
+        contradictions: vec![],
         reported: BTreeSet::new(),
         idle: None,
         stalled: false,
@@ -163,10 +179,12 @@ struct Follower<'a> {
     tell: &'a (dyn Fn(Notice) + Sync),
     leaf_0: Vec<u8>,
     log: LogIdentity,
-    /// What was verified last.
+    /// What was verified last, in this run or an earlier one whose copy is in the folder.
     last: Option<SignedCheckpoint>,
     audit: Option<Audit<'a>>,
     warnings: u64,
+    /// Heads that do not extend the last one, and were told.
+    contradictions: Vec<(&'static str, Head)>,
     /// Failed checks with culprits, and findings, that were told already.
     reported: BTreeSet<(Check, Option<LeafIndex>)>,
     /// Since when something is missing, and what.
@@ -186,19 +204,28 @@ impl<'a> Follower<'a> {
             Err(error) => return self.waiting(format!("The board's checkpoint does not hold ({error}).")),
         };
         if let Some(last) = &self.last {
-            if *last.checkpoint() == *signed.checkpoint() {
+            if self.audit.is_some() && *last.checkpoint() == *signed.checkpoint() {
                 return self.quiet().await;
             }
             match Finding::compare(&self.client, last, &signed).await {
                 Ok(None) => {}
                 Ok(Some(finding)) => {
-                    self.caught(finding)?;
+                    let last = last.clone();
+                    self.contradicted(finding, last, &signed, folder).await?;
+                    if self.audit.is_none() {
+                        // What an earlier run had got is all that there is to report on.
+                        tokio::task::block_in_place(|| self.verify(folder, progress))?;
+                    }
                     return Ok(false);
                 }
                 Err(error) => return self.waiting(missing_files(&error)),
             }
         }
-        if let Err(error) = download_to(&self.client, &text, &self.options.folder, progress).await {
+        let downloaded = match self.audit {
+            None => download_to(&self.client, &text, folder.root(), progress).await.map(drop),
+            Some(_) => download_more(&self.client, &text, folder, progress).await,
+        };
+        if let Err(error) = downloaded {
             return match error {
                 DownloadError::Client(error) => self.waiting(missing_files(&TreeError::Client(error))),
                 other => Err(other.into()),
@@ -272,22 +299,43 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Keeps evidence and warns.
-    fn caught(&mut self, finding: Finding) -> Result<(), FollowError> {
-        let evidence = Evidence {
+    /// The board shows a log that does not extend the last one: told once for each such log, and each time the program
+    /// begins anew.
+    async fn contradicted(
+        &mut self,
+        finding: Finding,
+        first: SignedCheckpoint,
+        second: &SignedCheckpoint,
+        folder: &Folder,
+    ) -> Result<(), FollowError> {
+        let contradiction = (finding.kind(), second.checkpoint().head());
+        if self.contradictions.contains(&contradiction) {
+            return Ok(());
+        }
+        self.contradictions.push(contradiction);
+        self.caught(finding.clone())?;
+        let what = Contradiction { folder, client: &self.client, first: &first, second };
+        let evidence = self.evidence(finding.clone());
+        let proved = what.proved(&finding, |more| kept::holds(&evidence, more)).await;
+        proved.into_iter().try_for_each(|more| self.caught(more))
+    }
+
+    fn evidence(&self, finding: Finding) -> Evidence {
+        Evidence {
             log: self.log.clone(),
             manifest: Some(self.leaf_0.clone()),
             noticed_ms: now_ms(),
             noticed_by: concat!("veritally-verifier ", env!("CARGO_PKG_VERSION"), " --follow").into(),
             finding,
-        };
-        let known = self.options.evidence.join(evidence.folder_name()).exists();
-        let folder = evidence.write(&self.options.evidence)?;
-        if !known {
-            self.warnings += 1;
-            let text = evidence.to_string().lines().next().unwrap_or_default().to_owned();
-            (self.tell)(Notice::Warning { text, evidence: Some(folder) });
         }
+    }
+
+    /// Keeps evidence and warns.
+    fn caught(&mut self, finding: Finding) -> Result<(), FollowError> {
+        let evidence = self.evidence(finding);
+        let folder = evidence.write(&self.options.evidence)?;
+        self.warnings += 1;
+        (self.tell)(Notice::Warning { text: evidence.headline(), evidence: Some(folder) });
         Ok(())
     }
 

@@ -12,11 +12,14 @@ mod download;
 mod folder;
 mod memory;
 mod tape;
+mod tree;
 
+pub(crate) use download::download_more;
 pub use download::{DownloadError, Downloaded, download, download_to};
 pub use folder::Folder;
 pub use memory::Memory;
 pub use tape::Tape;
+pub(crate) use tree::StoredTree;
 
 /// Path of the signed tree head.
 pub const CHECKPOINT: &str = "checkpoint";

@@ -73,6 +73,30 @@ pub enum VoterError {
          receipt: it is evidence"
     )]
     Forked(Box<Option<Finding>>),
+    /// ⚠ The board shows a log that is smaller than the receipt's.
+    #[error(
+        "the board shows a log of {found} entries, the receipt is for one of {needed}: it went back behind what it had signed. \
+         Keep the receipt: it is evidence"
+    )]
+    WentBack {
+        /// Of the board.
+        found: u64,
+        /// Of the receipt's log.
+        needed: u64,
+    },
+    /// The board's files show neither that its log extends the receipt's nor that it does not.
+    #[error(
+        "the files that the board serves do not show that its log contains the one that the receipt was given for: either they \
+         are damaged, or the board signed two different logs. Keep the receipt, and ask again later, or with a copy of the record"
+    )]
+    Unproven(Box<Finding>),
+    /// The board's log contains the receipt's, so the ballot is in it; the files that say where are wrong.
+    #[error(
+        "the ballot is in the board's log, which contains the one that the receipt was given for; but the board's files of \
+         hashes are wrong at its place, so that nobody can follow the proof from the ballot to the log of today. Tell the board's \
+         operator, and ask again later"
+    )]
+    WrongTiles,
     /// The copy is older than the receipt.
     #[error("this copy of the log has {found} entries, the receipt is for one of {needed}: get a newer copy")]
     TooOld {
@@ -197,18 +221,16 @@ pub async fn check_receipt(
             let client = Client::for_link(link)?;
             let log = Log::at(&client, expected.or(link.fingerprint)).await?;
             let then = signed(&receipt, &log)?;
-            let forked = |finding| VoterError::Forked(Box::new(finding));
-            match Finding::compare(&client, &then, &log.latest).await {
-                Ok(None) => {}
-                Ok(Some(finding)) => return Err(forked(Some(finding))),
-                Err(error) => return Err(tree(error)),
+            if let Some(finding) = Finding::compare(&client, &then, &log.latest).await.map_err(tree)? {
+                return Err(contradiction(&client, finding, (&receipt, ballot), &then, &log).await);
             }
             let entry = fetch(&client, receipt.index, log.size()).await?;
             let found = ballot.unwrap_or(&entry);
             receipt.verify(found, &log.manifest.log.origin, &log.manifest.log.key)?;
             let proof = client.inclusion_proof(receipt.index, log.size()).await.map_err(tree)?;
             let head = log.latest.checkpoint().head();
-            proof.verify(receipt.index, &leaf_hash(found), &head).map_err(|_: ProofError| forked(None))?;
+            // What the receipt proves of its log holds of every log that extends it.
+            proof.verify(receipt.index, &leaf_hash(found), &head).map_err(|_: ProofError| VoterError::WrongTiles)?;
             describe(&log, receipt.index, found, None)
         }
         Place::Copy(source) => {
@@ -225,6 +247,34 @@ pub async fn check_receipt(
             let found = ballot.unwrap_or(&entry);
             receipt.verify(found, &log.manifest.log.origin, &log.manifest.log.key)?;
             describe(&log, receipt.index, found, Some(scanned.replaced))
+        }
+    }
+}
+
+/// The board's log does not extend the receipt's: names the ballot that vanished, if it is at hand and the board's files
+/// prove it.
+async fn contradiction(
+    client: &ElectionClient,
+    finding: Finding,
+    (receipt, ballot): (&Receipt, Option<&[u8]>),
+    then: &SignedCheckpoint,
+    log: &Log,
+) -> VoterError {
+    match finding {
+        Finding::Rollback { .. } => VoterError::WentBack { found: log.size(), needed: then.checkpoint().tree_size },
+        Finding::Unproven { .. } => VoterError::Unproven(Box::new(finding)),
+        fork => {
+            let identity = &log.manifest.log;
+            let ballot = ballot.filter(|ballot| receipt.verify(ballot, &identity.origin, &identity.key).is_ok());
+            let vanished = match ballot {
+                Some(ballot) => {
+                    let entry = (ballot, receipt.index, &receipt.proof);
+                    Finding::vanished(client, entry, then, &log.latest).await.ok().flatten()
+                }
+                None => None,
+            };
+            let vanished = vanished.filter(|finding| matches!(finding, Finding::Vanished { .. }));
+            VoterError::Forked(Box::new(Some(vanished.unwrap_or(fork))))
         }
     }
 }

@@ -12,23 +12,12 @@ use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
 use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
-use veritally_crypto::log::merkle::{Frontier, InclusionProof, leaf_hash};
-use veritally_crypto::log::receipt::Receipt;
 use veritally_verifier::evidence::{Evidence, Weight};
-use veritally_verifier::follow::{FollowOptions, Followed, Notice, follow};
+use veritally_verifier::follow::{FollowError, FollowOptions, Followed, Notice, follow};
 use veritally_verifier::sample::SampleRecord;
-use veritally_verifier::source::Memory;
+use veritally_verifier::source::{Folder, Memory};
 use veritally_verifier::voter::{Place, VoterError, check_opening, check_receipt};
-use veritally_verifier::{NoProgress, Options};
-
-/// What a board serves of the first `size` entries.
-fn beginning(record: &mut SampleRecord, size: usize) -> Memory {
-    let whole = record.log.clone();
-    record.log.truncate(size);
-    let files = serve(record, record.files().unwrap());
-    record.log = whole;
-    files
-}
+use veritally_verifier::{NoProgress, Options, Source as _};
 
 fn options(dir: &Path, record: &SampleRecord) -> FollowOptions {
     FollowOptions {
@@ -49,8 +38,10 @@ async fn following(options: &FollowOptions, board: &Board, steps: Vec<Memory>) -
             (Notice::Progress { entries, .. }, Some(Notice::Progress { entries: before, .. })) => entries != before,
             _ => true,
         };
+        // Of a fork the entry that vanished is still to be named.
+        let more = matches!(&notice, Notice::Warning { text, .. } if text.contains("two different versions"));
         if fresh {
-            if let Some(files) = steps.lock().unwrap().next() {
+            if let Some(files) = (!more).then(|| steps.lock().unwrap().next()).flatten() {
                 board.show(files);
             }
             notices.lock().unwrap().push(notice);
@@ -58,13 +49,6 @@ async fn following(options: &FollowOptions, board: &Board, steps: Vec<Memory>) -
     };
     let followed = follow(&board.link(None), options, &tell, &NoProgress).await.unwrap();
     (followed, notices.into_inner().unwrap())
-}
-
-/// With `manifest`, which boards serve beside the static files.
-fn serve(record: &SampleRecord, files: Memory) -> Memory {
-    let mut files = files;
-    files.0.insert("manifest".into(), record.log[0].clone());
-    files
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +73,84 @@ async fn a_growing_election_is_verified_to_its_result_step_by_step() {
         veritally_verifier::verify(&record.files().unwrap(), &options(dir.path(), &record).verify, &NoProgress)
             .unwrap()
     );
-    assert_eq!(check(&veritally_verifier::source::Folder::new(dir.path().join("kept"))).failed(), [""; 0]);
+    assert_eq!(check(&Folder::new(dir.path().join("kept"))).failed(), [""; 0]);
+}
+
+/// Kinds and words of the warnings with evidence, each of which holds.
+fn warnings(notices: &[Notice]) -> (Vec<&'static str>, Vec<String>) {
+    let warning = |notice: &Notice| match notice {
+        Notice::Warning { text, evidence: Some(path) } => {
+            let evidence = Evidence::read(path).unwrap();
+            let kind = evidence.finding.kind();
+            let proof = matches!(kind, "fork" | "vanished-entry" | "bad-entry");
+            assert_eq!(evidence.check().unwrap(), if proof { Weight::Proof } else { Weight::Testimony });
+            Some((kind, text.clone()))
+        }
+        _ => None,
+    };
+    notices.iter().filter_map(warning).unzip()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_run_holds_the_board_to_what_an_earlier_one_saw() {
+    let mut record = record(voted());
+    let seen = beginning(&mut record, 30);
+    let honest = record.log.clone();
+    for (size, forked, expected) in [
+        (33, true, ["fork", "vanished-entry"].as_slice()),
+        (30, true, &["fork", "vanished-entry"]),
+        (27, true, &["rollback", "fork", "vanished-entry"]),
+        (12, false, &["rollback"]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = options(dir.path(), &record);
+        options.stop_after = Some(Duration::ZERO);
+        let board = Board::serve(seen.clone());
+        let (followed, _) = following(&options, &board, vec![]).await;
+        assert!(followed.verified.unwrap().report.passed());
+        let kept = || {
+            let folder = Folder::new(&options.folder);
+            let paths = folder.paths().unwrap();
+            paths.into_iter().map(|path| (folder.read(&path, 1 << 24).unwrap(), path)).collect::<Vec<_>>()
+        };
+        let before = kept();
+        if forked {
+            record.log.swap(24, 25);
+        }
+        board.show(beginning(&mut record, size));
+        record.log = honest.clone();
+        // The second time the evidence is there already, and is told all the same.
+        for _ in 0..2 {
+            let (followed, notices) = following(&options, &board, vec![]).await;
+            let (kinds, texts) = warnings(&notices);
+            assert_eq!(kinds, expected, "{size}: {texts:?}");
+            assert_eq!(followed.warnings, expected.len() as u64);
+            let report = followed.verified.unwrap().report;
+            assert!(report.passed() && report.tree_size == 30, "{size}: {:?}", report.failed());
+            assert!(kept() == before, "{size}: nothing of the other log is mixed with the copy");
+        }
+        // An honest board is followed on.
+        board.show(beginning(&mut record, 33));
+        let (followed, _) = following(&options, &board, vec![]).await;
+        let report = followed.verified.unwrap().report;
+        assert!(report.passed() && (report.tree_size, followed.warnings) == (33, 0), "{size}: {:?}", report.failed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_another_election_is_not_followed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut record = record(voted());
+    let options = options(dir.path(), &record);
+    let mut other = beginning(&mut record, 30);
+    let head = Head { root: Hash::of(b"x"), tree_size: 30 };
+    let stranger = Checkpoint::new("board.example/other", &head);
+    let stranger = SignedCheckpoint::sign(stranger, &record.election.log_key).unwrap();
+    let board = Board::serve(other.clone());
+    other.0.insert("checkpoint".into(), stranger.to_string().into_bytes());
+    veritally_verifier::sample::write_folder(&other, &options.folder).unwrap();
+    let refused = follow(&board.link(None), &options, &|_| {}, &NoProgress).await;
+    assert!(matches!(refused, Err(FollowError::Kept { .. })), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,15 +169,15 @@ async fn forks_and_rollbacks_are_warned_of_at_once_and_the_evidence_holds() {
     options.stop_after = Some(Duration::from_millis(700));
     options.stall_after = Duration::from_secs(60);
     let (followed, notices) = following(&options, &board, vec![forked, back]).await;
-    assert_eq!(followed.warnings, 2, "{notices:?}");
-    let evidence: Vec<_> = notices
-        .iter()
-        .filter_map(|n| if let Notice::Warning { evidence: Some(path), .. } = n { Some(path.clone()) } else { None })
-        .map(|path| Evidence::read(&path).unwrap())
-        .collect();
-    assert_eq!(evidence.iter().map(|e| e.finding.kind()).collect::<Vec<_>>(), ["fork", "rollback"]);
-    assert_eq!(evidence[0].check().unwrap(), Weight::Proof);
-    assert_eq!(evidence[1].check().unwrap(), Weight::Testimony);
+    let (kinds, texts) = warnings(&notices);
+    assert_eq!(
+        (kinds.as_slice(), followed.warnings),
+        (["fork", "vanished-entry", "rollback"].as_slice(), 3),
+        "{texts:?}"
+    );
+    assert!(texts[0].contains("two different versions"), "{texts:?}");
+    assert!(texts[1].contains("It is entry 24, the ballot with the confirmation code"), "{texts:?}");
+    assert!(texts[2].contains("Entries 12 to 29 are missing."), "{texts:?}");
     // What was verified before stands.
     assert!(followed.verified.unwrap().report.passed());
 }
@@ -143,6 +204,20 @@ async fn an_entry_against_the_rules_is_warned_of_with_proof_that_the_board_signe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_of_two_bad_entries_under_one_checkpoint_has_its_own_warning_and_evidence() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut record = record(voted());
+    let ballots: Vec<_> = record.log.iter().filter(|entry| entry.starts_with(b"{\"a\":")).take(2).cloned().collect();
+    ballots.into_iter().for_each(|ballot| record.insert(ballot));
+    let board = Board::serve(serve(&record, record.files().unwrap()));
+    let mut options = options(dir.path(), &record);
+    options.stop_after = Some(Duration::ZERO);
+    let (followed, notices) = following(&options, &board, vec![]).await;
+    assert_eq!((warnings(&notices).0, followed.warnings), (vec!["bad-entry"; 2], 2), "{notices:?}");
+    assert_eq!(std::fs::read_dir(&options.evidence).unwrap().count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_board_that_signs_but_does_not_serve_or_goes_silent_has_stalled() {
     let dir = tempfile::tempdir().unwrap();
     let mut record = record(voted());
@@ -164,15 +239,6 @@ async fn a_board_that_signs_but_does_not_serve_or_goes_silent_has_stalled() {
         .collect();
     assert_eq!(kinds, ["progress", "warning", "goes on", "progress"], "{notices:?}");
     assert_eq!(followed.warnings, 1);
-}
-
-/// A receipt for an entry, in the tree of the first `size` entries.
-fn receipt(record: &SampleRecord, index: u64, size: usize) -> String {
-    let (mut frontier, mut stored) = (Frontier::new(), vec![]);
-    record.log[..size].iter().for_each(|entry| frontier.push_with(leaf_hash(entry), |hash| stored.push(hash)));
-    let checkpoint = Checkpoint::new(record.election.state.manifest().log.origin.clone(), &frontier.head());
-    let signed = SignedCheckpoint::sign(checkpoint, &record.election.log_key).unwrap();
-    Receipt::new(index, InclusionProof::prove(index, size as u64, &stored).unwrap(), &signed).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,10 +270,45 @@ async fn a_receipt_is_checked_on_another_device_against_a_board_and_a_copy() {
     let mut other = common::record(finished());
     other.log.remove(usize::try_from(first).unwrap());
     let forked = Place::Board(Board::serve(serve(&other, other.files().unwrap())).link(None));
-    match check_receipt(&forked, None, &text, None).await {
-        Err(VoterError::Forked(finding)) => assert_eq!(finding.unwrap().kind(), "fork"),
-        found => panic!("{found:?}"),
+    // With the ballot at hand it is named.
+    let ballot = record.log[usize::try_from(first).unwrap()].as_slice();
+    for (ballot, kind) in [(None, "fork"), (Some(ballot), "vanished-entry")] {
+        match check_receipt(&forked, None, &text, ballot).await {
+            Err(VoterError::Forked(finding)) => assert_eq!(finding.unwrap().kind(), kind),
+            found => panic!("{found:?}"),
+        }
     }
+    other.log = record.log[..usize::try_from(last).unwrap() - 1].to_vec();
+    let back = Place::Board(Board::serve(serve(&other, other.files().unwrap())).link(None));
+    let found = check_receipt(&back, None, &text, None).await;
+    assert!(matches!(found, Err(VoterError::WentBack { .. })), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_tiles_are_not_called_a_fork_when_the_log_extends_the_receipts() {
+    let record = record(finished());
+    let size = record.log.len();
+    let tile = format!("tile/0/000.p/{size}");
+    // The proof that a log of 32 entries is the beginning reads no hash below 32; the tile is wrong beside the ballot.
+    for (then, index, spoiled) in [(32, 24, 25), (size, 24, 25), (size, 24, 1)] {
+        let mut files = serve(&record, record.files().unwrap());
+        files.0.get_mut(&tile).unwrap()[32 * spoiled] ^= 1;
+        let place = Place::Board(Board::serve(files).link(None));
+        let entry = record.log[index].as_slice();
+        for ballot in [None, Some(entry)] {
+            let found = check_receipt(&place, None, &receipt(&record, index as u64, then), ballot).await;
+            let error = found.unwrap_err();
+            assert!(matches!(error, VoterError::WrongTiles), "{error:?}");
+            let words = error.to_string();
+            assert!(words.contains("the ballot is in the board's log") && !words.contains("two different"), "{words}");
+        }
+    }
+    // Files from which nothing follows prove no fork either.
+    let mut files = serve(&record, record.files().unwrap());
+    files.0.get_mut(&tile).unwrap()[32 * 40] ^= 1;
+    let place = Place::Board(Board::serve(files).link(None));
+    let found = check_receipt(&place, None, &receipt(&record, 24, 32), None).await;
+    assert!(matches!(found, Err(VoterError::Unproven(_))), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

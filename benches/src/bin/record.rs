@@ -1,5 +1,5 @@
-//! `record DIR BALLOTS`: writes the finished record of an election with so many voters, who each cast a 1-of-5 ballot.
-//! On all cores; entries are written as they are made, so memory is what the voters take.
+//! `record DIR VOTERS [CASTS]`: writes the finished record of an election with so many voters, who each cast a 1-of-5 ballot,
+//! or CASTS of them one after the other. On all cores; entries are written as they are made, so memory is what the voters take.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,37 +21,48 @@ fn drain(election: &mut SampleElection, writer: &mut LogWriter) -> Result<(), Sa
     election.entries.drain(..).try_for_each(|entry| writer.push(entry))
 }
 
-fn ballot(election: &SampleElection, voter: usize) -> Result<EncryptedBallot, SampleError> {
-    // Each ballot from a generator of its own: a bench needs no secrets, but the same record each time.
-    let rng = &mut StdRng::seed_from_u64(voter as u64);
+/// A voter's first `casts` ballots. Each from a generator of its own: a bench needs no secrets, but the same record each time,
+/// and makes a superseded ballot again rather than keep it.
+fn ballots(election: &SampleElection, voter: usize, casts: u64) -> Result<Vec<EncryptedBallot>, SampleError> {
     let context = election.state.ballot_context().ok_or("not open")?;
     let voter_of = election.voters.get(voter).ok_or("no such voter")?;
-    let chair = ["a", "b", "c", "d", "e"].get(voter % 7 % 5).copied().unwrap_or("a");
-    let answers = choose("chair", &[chair], false)?;
-    let key = voter_of.credential.public();
-    let prepared = context.prepare(&voter_of.entry.style, &answers, key, 1, Hash::ZERO, rng)?;
-    Ok(prepared.cast(&voter_of.credential, rng)?)
+    let (key, mut previous, mut made) = (voter_of.credential.public(), Hash::ZERO, vec![]);
+    for counter in 1..=casts {
+        let seed = voter as u64 + ((counter - 1) << 32);
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let chair = ["a", "b", "c", "d", "e"].get(voter % 7 % 5).copied().unwrap_or("a");
+        let answers = choose("chair", &[chair], false)?;
+        let prepared = context.prepare(&voter_of.entry.style, &answers, key, counter, previous, rng)?;
+        let ballot = prepared.cast(&voter_of.credential, rng)?;
+        previous = ballot.hash();
+        made.push(ballot);
+    }
+    Ok(made)
 }
 
-fn generate(folder: &Path, ballots: usize) -> Result<(), SampleError> {
+fn generate(folder: &Path, voters: usize, casts: u64) -> Result<(), SampleError> {
     let rng = &mut StdRng::seed_from_u64(1);
     let mut writer = LogWriter::new(folder);
-    let mut election = SampleElection::open_with(ballots, rng)?;
+    let mut election = SampleElection::open_with(voters, rng)?;
     drain(&mut election, &mut writer)?;
     election.state.ballot_context().ok_or("not open")?.expect_many();
     let started = Instant::now();
-    for chunk in (0..ballots).collect::<Vec<_>>().chunks(CHUNK) {
+    for (round, chunk) in (1..=casts).flat_map(|round| (0..voters).step_by(CHUNK).map(move |from| (round, from))) {
+        let chunk = chunk..voters.min(chunk + CHUNK);
+        let made = chunk.clone().into_par_iter();
         let made: Result<Vec<_>, String> =
-            chunk.par_iter().map(|voter| ballot(&election, *voter).map_err(|error| error.to_string())).collect();
-        for ballot in made? {
+            made.map(|voter| ballots(&election, voter, round).map_err(|error| error.to_string())).collect();
+        for mut of_voter in made? {
+            let ballot = of_voter.pop().ok_or("no ballot")?;
+            let superseded = of_voter.pop().map(|ballot| ballot.bytes().to_vec());
             let bytes = ballot.bytes().to_vec();
-            election.state.apply_ballot(&VerifiedBallot::trust_stored(ballot)?, None)?;
+            election.state.apply_ballot(&VerifiedBallot::trust_stored(ballot)?, superseded.as_deref())?;
             writer.push(bytes)?;
         }
         election.tally_head()?;
         drain(&mut election, &mut writer)?;
-        let done = chunk.last().map_or(0, |last| last + 1);
-        eprint!("\r{done} of {ballots} ballots, {:.0} s", started.elapsed().as_secs_f64());
+        let done = (round - 1) * voters as u64 + chunk.end as u64;
+        eprint!("\r{done} of {} ballots, {:.0} s", casts * voters as u64, started.elapsed().as_secs_f64());
     }
     eprintln!();
     election.finish(rng)?;
@@ -63,11 +74,13 @@ fn generate(folder: &Path, ballots: usize) -> Result<(), SampleError> {
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (Some(folder), Some(Ok(ballots))) = (arguments.next(), arguments.next().map(|n| n.parse())) else {
-        eprintln!("record: record DIR BALLOTS");
+    let (folder, voters) = (arguments.next(), arguments.next().map(|n| n.parse()));
+    let casts = arguments.next().map_or(Ok(1), |n| n.parse());
+    let (Some(folder), Some(Ok(voters)), Ok(casts)) = (folder, voters, casts) else {
+        eprintln!("record: record DIR VOTERS [CASTS]");
         return ExitCode::from(2);
     };
-    match generate(Path::new(&folder), ballots) {
+    match generate(Path::new(&folder), voters, casts) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("record: {error}");

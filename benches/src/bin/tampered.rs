@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use veritally_benches::tampered::{Tampered, cases, honest};
+use veritally_benches::tampered::{Tampered, cases, clock_stepped_back, honest};
 use veritally_crypto::sample::SampleError;
 use veritally_verifier::sample::write_folder;
 
@@ -14,15 +14,21 @@ fn write(folder: &Path, name: &str, tampered: &Tampered) -> Result<(), SampleErr
 
 fn generate(folder: &Path) -> Result<usize, SampleError> {
     std::fs::create_dir_all(folder)?;
-    let honest = honest()?;
-    write(folder, "honest", &honest)?;
-    let mut listed = vec![json!({"name": "honest", "fails": [], "fingerprint": honest.fingerprint, "by": "nobody",
-        "what": "Nobody cheats."})];
+    let mut listed = vec![];
+    for (name, what, honest) in [
+        ("honest", "Nobody cheats.", honest()?),
+        ("clock-stepped-back", "Nobody cheats; the board's clock was wrong for some time.", clock_stepped_back()?),
+    ] {
+        write(folder, name, &honest)?;
+        listed
+            .push(json!({"name": name, "fails": [], "entries": [], "fingerprint": honest.fingerprint, "by": "nobody",
+            "what": what}));
+    }
     for case in cases() {
         let tampered = (case.make)().map_err(|error| format!("{}: {error}", case.name))?;
         write(folder, case.name, &tampered)?;
-        listed.push(json!({"name": case.name, "fails": [case.check], "fingerprint": tampered.fingerprint,
-            "by": case.by, "what": case.what}));
+        listed.push(json!({"name": case.name, "fails": [case.check], "entries": tampered.culprits,
+            "fingerprint": tampered.fingerprint, "by": case.by, "what": case.what}));
     }
     std::fs::write(folder.join("cases.json"), serde_json::to_string_pretty(&listed)? + "\n")?;
     Ok(listed.len())

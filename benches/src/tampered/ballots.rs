@@ -169,7 +169,7 @@ fn copied_pad() -> Made {
     let copy = ballots.pop().ok_or("no ballot")?;
     lab.record.election.submit(ballots.pop().ok_or("no ballot")?, &mut lab.rng)?;
     lab.record.publish(&mut lab.rng)?;
-    lab.record.insert(copy.bytes().to_vec());
+    lab.put(copy.bytes().to_vec());
     lab.finish_after_more_votes()
 }
 
@@ -184,6 +184,7 @@ fn counted(voter: usize, edit: impl FnOnce(&mut Value)) -> Made {
 fn counted_so_far(voter: usize, edit: impl FnOnce(&mut Value)) -> Made {
     let mut lab = Lab::at(Stage::Voted)?;
     let ballot = lab.ballot(voter, "b")?;
+    lab.accuse_next();
     lab.record.admit_unverified(EncryptedBallot::parse(&edited(ballot.bytes(), edit)?)?)?;
     lab.record.election.tally_head()?;
     lab.record.publish(&mut lab.rng)?;
@@ -191,6 +192,7 @@ fn counted_so_far(voter: usize, edit: impl FnOnce(&mut Value)) -> Made {
 }
 
 fn admit(mut lab: Lab, ballot: &[u8]) -> Made {
+    lab.accuse_next();
     lab.record.admit_unverified(EncryptedBallot::parse(ballot)?)?;
     lab.finish_after_more_votes()
 }

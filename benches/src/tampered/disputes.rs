@@ -124,6 +124,6 @@ fn spoiled(edit: impl FnOnce(&Lab, &mut Value) -> Result<(), SampleError>) -> Ma
 /// Signs and puts in; nothing comes behind it.
 fn put(mut lab: Lab, entry: &[u8], key: &SigningSecret) -> Made {
     let entry = signed_anew(entry, &lab.record.election.fingerprint(), key)?;
-    lab.record.insert(entry);
+    lab.put(entry);
     lab.tampered()
 }

@@ -153,7 +153,7 @@ fn again(stage: Stage, type_name: &str, n: usize) -> Made {
     let lab = Lab::at(stage)?;
     let entry = lab.find(type_name, n)?;
     let mut lab = lab;
-    lab.record.insert(entry);
+    lab.put(entry);
     if stage == Stage::Published { lab.tampered() } else { lab.finish() }
 }
 
@@ -172,6 +172,6 @@ fn by_another(
     }
     let place = *lab.places(type_name).get(n).ok_or("no such entry")?;
     let entry = signed_anew(&lab.entry(place)?, &fingerprint, &key)?;
-    *lab.record.log.get_mut(place).ok_or("no such entry")? = entry;
+    lab.put_at(place, entry)?;
     lab.tampered()
 }

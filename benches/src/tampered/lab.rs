@@ -85,6 +85,8 @@ pub struct Lab {
     pub record: SampleRecord,
     pub(super) rng: StdRng,
     stage: Stage,
+    /// The entries that show the cheat.
+    pub(super) culprits: Vec<u64>,
 }
 
 impl Lab {
@@ -112,7 +114,7 @@ impl Lab {
             return Err(problem);
         }
         let record = SampleRecord::new(election, &mut rng)?;
-        let mut lab = Self { record, rng, stage: Stage::Begun };
+        let mut lab = Self { record, rng, stage: Stage::Begun, culprits: vec![] };
         while lab.stage < stage {
             lab.step()?;
         }
@@ -121,7 +123,7 @@ impl Lab {
     }
 
     /// The honest election's next stage.
-    fn step(&mut self) -> Result<(), SampleError> {
+    pub(super) fn step(&mut self) -> Result<(), SampleError> {
         let (election, rng) = (&mut self.record.election, &mut self.rng);
         self.stage = match self.stage {
             Stage::Begun => {
@@ -198,7 +200,26 @@ impl Lab {
     /// # Errors
     /// None that the sample itself causes.
     pub fn tampered(&self) -> Result<Tampered, SampleError> {
-        Ok(Tampered { files: self.record.files()?, fingerprint: Some(Hash::of(&self.entry(0)?)) })
+        let fingerprint = Some(Hash::of(&self.entry(0)?));
+        Ok(Tampered { files: self.record.files()?, fingerprint, culprits: self.culprits.clone() })
+    }
+
+    /// The next published entry is the culprit.
+    pub(super) fn accuse_next(&mut self) {
+        self.culprits.push(self.record.log.len() as u64);
+    }
+
+    /// Puts in an entry, the culprit.
+    pub(super) fn put(&mut self, entry: Vec<u8>) {
+        self.accuse_next();
+        self.record.insert(entry);
+    }
+
+    /// Another entry in the place of the honest one: the culprit.
+    pub(super) fn put_at(&mut self, place: usize, entry: Vec<u8>) -> Result<(), SampleError> {
+        self.culprits.push(place as u64);
+        *self.record.log.get_mut(place).ok_or("no such entry")? = entry;
+        Ok(())
     }
 
     /// Puts in an entry, then everybody else goes on honestly.
@@ -206,7 +227,7 @@ impl Lab {
     /// # Errors
     /// None that the sample itself causes.
     pub fn insert(mut self, entry: Vec<u8>) -> Result<Tampered, SampleError> {
-        self.record.insert(entry);
+        self.put(entry);
         self.finish()
     }
 
@@ -252,7 +273,7 @@ impl Lab {
     ) -> Result<Tampered, SampleError> {
         let place = *self.places(type_name).get(n).ok_or("no such entry")?;
         let forged = self.forged(&self.entry(place)?, edit)?;
-        *self.record.log.get_mut(place).ok_or("no such entry")? = forged;
+        self.put_at(place, forged)?;
         self.tampered()
     }
 

@@ -26,7 +26,8 @@ pub(super) const CASES: &[Case] = &[
         "A flawless record, of another election than the one that was meant.",
         || {
             let tampered = Lab::with(Stage::Published, |m| m.dispute_window_ms = 1)?.tampered()?;
-            Ok(Tampered { fingerprint: Lab::at(Stage::Begun)?.tampered()?.fingerprint, ..tampered })
+            let fingerprint = Lab::at(Stage::Begun)?.tampered()?.fingerprint;
+            Ok(Tampered { fingerprint, culprits: vec![0], ..tampered })
         },
     ),
     case("checkpoint-by-another-key", "V3", BOARD, "Somebody else than the log signed for the entries.", || {
@@ -89,15 +90,15 @@ pub(super) const CASES: &[Case] = &[
         Ok(tampered)
     }),
     case("entries-missing", "V5", BOARD, "The board does not serve the entries that it signed for.", || {
-        files(|lab, files| drop(files.0.remove(&bundle(lab))))
+        files(&[0], |lab, files| drop(files.0.remove(&bundle(lab))))
     }),
     case("entries-cut-off", "V5", BOARD, "The file of entries ends before the last one does.", || {
-        files(|lab, files| {
+        files(&[0], |lab, files| {
             files.0.get_mut(&bundle(lab)).map(|bytes| bytes.pop());
         })
     }),
     case("result-withheld", "V5", BOARD, "The board signed for a result that it does not serve.", || {
-        files(|lab, files| {
+        files(&[0], |lab, files| {
             let shorter = lab.record.log.split_last().map(|(_, rest)| rest).unwrap_or_default();
             files.0.remove(&bundle(lab));
             let entries = tree_files(shorter).unwrap_or_default().into_iter();
@@ -114,10 +115,10 @@ pub(super) const CASES: &[Case] = &[
     case("tile-cut-off", "V6", BOARD, "A file of hashes is too short.", || tile(|bytes| bytes.truncate(32))),
     case("tile-with-more", "V6", BOARD, "A file of hashes has more than the tree.", || tile(|bytes| bytes.push(0))),
     case("tile-missing", "V6", BOARD, "No file of hashes: nobody can prove a receipt.", || {
-        files(|lab, files| drop(files.0.remove(&hashes(lab))))
+        files(&[0], |lab, files| drop(files.0.remove(&hashes(lab))))
     }),
     case("entries-not-signed-for", "V7", BOARD, "The board serves an entry that it did not sign for.", || {
-        files(|lab, files| {
+        files(&[], |lab, files| {
             let mut longer = lab.record.log.clone();
             longer.extend(lab.record.log.get(1).cloned());
             for (path, bytes) in tree_files(&longer).unwrap_or_default() {
@@ -126,14 +127,14 @@ pub(super) const CASES: &[Case] = &[
         })
     }),
     case("another-history", "V7", BOARD, "An earlier version of the files has two entries in another order.", || {
-        files(|lab, files| {
+        files(&[0], |lab, files| {
             let mut earlier = lab.record.log.get(..12).unwrap_or_default().to_vec();
             earlier.swap(10, 11);
             files.0.extend(tree_files(&earlier).unwrap_or_default());
         })
     }),
     case("files-of-no-log", "V7", BOARD, "A file among the tiles belongs to no log.", || {
-        files(|_, files| drop(files.0.insert("tile/5/000".into(), vec![0; 8_192])))
+        files(&[], |_, files| drop(files.0.insert("tile/5/000".into(), vec![0; 8_192])))
     }),
 ];
 
@@ -164,16 +165,17 @@ fn pair(lab: &Lab, type_name: &str, n: usize) -> Result<(usize, usize), SampleEr
     }
 }
 
-/// An honest record with other files.
-fn files(edit: impl FnOnce(&Lab, &mut Memory)) -> Made {
-    let lab = Lab::at(Stage::Published)?;
+/// An honest record with other files. The culprits are the first entries of those that are missing or wrong.
+fn files(culprits: &[u64], edit: impl FnOnce(&Lab, &mut Memory)) -> Made {
+    let mut lab = Lab::at(Stage::Published)?;
+    lab.culprits = culprits.to_vec();
     let mut tampered = lab.tampered()?;
     edit(&lab, &mut tampered.files);
     Ok(tampered)
 }
 
 fn tile(edit: impl FnOnce(&mut Vec<u8>)) -> Made {
-    files(|lab, files| {
+    files(&[0], |lab, files| {
         files.0.get_mut(&hashes(lab)).map(edit);
     })
 }

@@ -33,7 +33,7 @@ pub(super) const CASES: &[Case] = &[
         let mut lab = Lab::at(Stage::Voted)?;
         let size = lab.record.log.len();
         let again = edited(&lab.find("tally-head/v1", 1)?, |e| e["tree_size"] = json!(size))?;
-        lab.record.insert(again);
+        lab.put(again);
         lab.finish()
     }),
     case(
@@ -47,7 +47,7 @@ pub(super) const CASES: &[Case] = &[
             lab.record.election.submit(ballot, &mut lab.rng)?;
             lab.record.publish(&mut lab.rng)?;
             let closing = closing(&lab, |_| {})?;
-            lab.record.insert(closing);
+            lab.put(closing);
             lab.tampered()
         },
     ),
@@ -56,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
         let opened: Value = serde_json::from_slice(&lab.find("opening/v1", 0)?)?;
         let before = opened["time_ms"].as_u64().unwrap_or_default() - 1;
         let closing = closing(&lab, |e| e["time_ms"] = json!(before))?;
-        lab.record.insert(closing);
+        lab.put(closing);
         lab.tampered()
     }),
     case("agreement-to-another-log", "V24", TRUSTEE, "A trustee agrees to another list of ballots.", || {
@@ -72,13 +72,13 @@ pub(super) const CASES: &[Case] = &[
         lab.record.publish(&mut lab.rng)?;
         let share = lab.record.share_for_published_log(0, &mut lab.rng)?;
         let entry = lab.record.signed(share, &lab.record.trustee_key(1)?)?;
-        lab.record.insert(entry);
+        lab.put(entry);
         lab.tampered()
     }),
     case("result-before-agreement", "V24", ADMIN, "A result is published before the trustees have agreed.", || {
         let result = Lab::at(Stage::Published)?.find("result/v1", 0)?;
         let mut lab = Lab::at(Stage::Closed)?;
-        lab.record.insert(result);
+        lab.put(result);
         lab.tampered()
     }),
     case(
@@ -113,7 +113,7 @@ pub(super) const CASES: &[Case] = &[
         let mut lab = Lab::at(Stage::Agreed)?;
         lab.record.election.share(0, &mut lab.rng)?;
         lab.record.publish(&mut lab.rng)?;
-        lab.record.insert(result);
+        lab.put(result);
         lab.tampered()
     }),
     case(
@@ -129,7 +129,7 @@ pub(super) const CASES: &[Case] = &[
             wrong.contests.iter_mut().flat_map(|contest| &mut contest.shares).for_each(|cell| cell.reverse());
             lab.record.election.submit_share(1, wrong)?;
             lab.record.publish(&mut lab.rng)?;
-            lab.record.insert(result);
+            lab.put(result);
             lab.tampered()
         },
     ),
@@ -145,7 +145,7 @@ pub(super) const CASES: &[Case] = &[
         lab.record.election.share(0, &mut lab.rng)?;
         lab.record.publish(&mut lab.rng)?;
         let entry = lab.find("decryption-share/v1", 0)?;
-        lab.record.insert(entry);
+        lab.put(entry);
         lab.tampered()
     }),
     case("result-with-votes-moved", "V27", ADMIN, "Votes are moved from one candidate to another.", || {
@@ -202,6 +202,6 @@ fn result(edit: impl FnOnce(&mut Value)) -> Made {
     let result = Lab::at(Stage::Published)?.find("result/v1", 0)?;
     let mut lab = Lab::at(Stage::Decrypted)?;
     let forged = lab.forged(&result, edit)?;
-    lab.record.insert(forged);
+    lab.put(forged);
     lab.tampered()
 }

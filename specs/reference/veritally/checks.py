@@ -66,6 +66,7 @@ class Verification:
         self.record, self.started = Record(keep_bad_proofs=True), False
         self.refused, self.closing_head_differs = [], False
         self.codes, self.proofs, self.times = {}, 0, {}
+        self.culprits = {}  # entries that checks at the end name
 
     # --- Findings ---------------------------------------------------------------------------------------------------
 
@@ -151,6 +152,10 @@ class Verification:
 
     def _admitted(self, index, entry):
         self.started = True
+        if self.record.counts is not None:
+            self.culprits.setdefault("counted", index)
+        if entry.type in ("trustee-reveal", "trustee-reveal-part", "result"):
+            self.culprits[entry.type.removesuffix("-part")] = index
         match entry.type:
             case "ballot":
                 code = Ballot.from_entry(entry).confirmation_code(self.record.fingerprint)
@@ -353,7 +358,7 @@ class Verification:
             weights = lagrange(chosen)
             for row, key in enumerate(r.keys.keys):
                 if combination(weights, [r.keys.shares[i][row] for i in chosen]) != key:
-                    self.fail("V12", None, f"the trustees {chosen} do not hold key {row + 1}")
+                    self.fail("V12", self.culprits.get("trustee-reveal"), f"the trustees {chosen} do not hold key {row + 1}")
 
     def _check_possible(self):
         r = self.record
@@ -361,7 +366,8 @@ class Verification:
             compiled = r.manifest.compiled[contest["contest"]]
             for cell, listed in zip(r.cells(contest["contest"]) or [], contest["cells"]):
                 if not compiled.possible(listed["counts"], cell.total_weight):
-                    self.fail("V27", None, f"no permitted ballots add up to the counts of {contest['contest']}")
+                    culprit = self.culprits.get("result", self.culprits.get("counted"))
+                    self.fail("V27", culprit, f"no permitted ballots add up to the counts of {contest['contest']}")
 
     # --- The report -----------------------------------------------------------------------------------------------------
 

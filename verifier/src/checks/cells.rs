@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use veritally_crypto::leaves::ContestResult;
 use veritally_crypto::record::RecordState;
+use veritally_crypto::tally::ContestCells;
 
 /// A cell in the making: its groups and how many counted credentials of each weight it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,10 @@ struct Sketch {
 impl Sketch {
     fn voters(&self) -> u64 {
         self.by_weight.values().sum()
+    }
+
+    fn weight(&self) -> u64 {
+        self.by_weight.iter().map(|(weight, voters)| weight * voters).sum()
     }
 
     fn stands(&self, floor: u64, weights_may_identify: bool) -> bool {
@@ -46,8 +51,11 @@ fn merge(mut cells: Vec<Sketch>, stands: impl Fn(&Sketch) -> bool) -> Option<Vec
     Some(cells)
 }
 
-/// The cells of each contest as the counted voters of the roll give them.
-fn expected(state: &RecordState) -> Vec<Option<Vec<Sketch>>> {
+/// A cell as two programs can compare it: groups, ballots, weight.
+pub(crate) type Shape = (Range<usize>, u64, u64);
+
+/// The cells of each contest as the counted voters of the roll give them; `None`: withheld.
+pub(crate) fn expected(state: &RecordState) -> Vec<Option<Vec<Shape>>> {
     let manifest = state.manifest();
     let one_contest = |contest: usize| {
         let mut cells: Vec<Sketch> =
@@ -60,22 +68,19 @@ fn expected(state: &RecordState) -> Vec<Option<Vec<Sketch>>> {
                 *cell.by_weight.entry(voter.class.weight).or_default() += 1;
             }
         }
-        merge(cells, |cell| cell.stands(manifest.floor, manifest.weights_may_identify))
+        let merged = merge(cells, |cell| cell.stands(manifest.floor, manifest.weights_may_identify))?;
+        Some(merged.iter().map(|cell| (cell.groups.clone(), cell.voters(), cell.weight())).collect())
     };
     (0..manifest.contests.len()).map(one_contest).collect()
 }
 
-/// Whether the state's cells are those that this file's version of the rule gives.
-pub(crate) fn agree(state: &RecordState) -> bool {
-    let found = state.cells().iter().map(|contest| {
+/// Whether these cells, the state's, are those that this file's version of the rule gives.
+pub(crate) fn agree(found: &[ContestCells], expected: &[Option<Vec<Shape>>]) -> bool {
+    let found = found.iter().map(|contest| {
         let cells = contest.cells.iter().map(|cell| (cell.groups.clone(), cell.ballots, cell.weight));
         (!contest.withheld).then(|| cells.collect::<Vec<_>>())
     });
-    let expected = expected(state).into_iter().map(|contest| {
-        let weight = |cell: &Sketch| cell.by_weight.iter().map(|(weight, voters)| weight * voters).sum::<u64>();
-        contest.map(|cells| cells.iter().map(|c| (c.groups.clone(), c.voters(), weight(c))).collect::<Vec<_>>())
-    });
-    found.eq(expected)
+    found.eq(expected.iter().cloned())
 }
 
 /// Whether a result entry is about exactly the cells that are decrypted.

@@ -3,12 +3,17 @@
 //! The ballots' proofs rule them out: that it is looked at again costs nothing and depends on no proof.
 
 use veritally_crypto::contests::{Borda, Choice, FirstPlace, RowMeaning, Rule, SecretRow};
-use veritally_crypto::record::RecordState;
+use veritally_crypto::manifest::CheckedManifest;
+use veritally_crypto::record::ContestCounts;
+use veritally_crypto::tally::ContestCells;
 
 /// The first contest with such counts, in a sentence.
-pub(super) fn impossible(state: &RecordState) -> Option<String> {
-    let manifest = state.manifest();
-    for (counts, cells) in state.decrypted()?.iter().zip(state.cells()) {
+pub(crate) fn impossible(
+    decrypted: &[ContestCounts],
+    cells: &[ContestCells],
+    manifest: &CheckedManifest,
+) -> Option<String> {
+    for (counts, cells) in decrypted.iter().zip(cells) {
         let contest = manifest.contests.get(cells.contest)?;
         let rows = &manifest.contest_rows().get(cells.contest)?.secret;
         for (found, cell) in counts.cells.iter().zip(&cells.cells) {

@@ -21,12 +21,14 @@ pub(crate) fn evidence(audit: &mut Audit<'_>) {
 
 pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 4] {
     if let Some(state) = audit.state.as_ref().filter(|state| state.closing_head().is_some()) {
-        if !cells::agree(state) {
-            let sentence = "Two programs merge small groups of voters in different ways.";
-            audit.findings.fail(Check::Cells, None, sentence);
+        let culprits = &audit.facts.culprits;
+        if !cells::agree(state.cells(), &cells::expected(state)) {
+            let sentence = "two programs merge small groups of voters in different ways.";
+            audit.findings.fail(Check::Cells, culprits.result.or(culprits.closing), sentence);
         }
-        if let Some(sentence) = audit.state.as_ref().and_then(counts::impossible) {
-            audit.findings.fail(Check::Result, None, sentence);
+        let decrypted = state.decrypted().unwrap_or_default();
+        if let Some(sentence) = counts::impossible(decrypted, state.cells(), state.manifest()) {
+            audit.findings.fail(Check::Result, culprits.result.or(culprits.counted), sentence);
         }
     }
     [

@@ -11,7 +11,7 @@ use crate::findings::Conclusion;
 
 /// Recomputed apart from the ceremony's own code: keys are distinct, as many as counts, and what the public shares of
 /// any k trustees come to. Gives the sentence that says what is wrong.
-fn problem(keys: &ElectionKeys, rows: usize) -> Option<String> {
+pub(crate) fn problem(keys: &ElectionKeys, rows: usize) -> Option<String> {
     if keys.keys.len() != rows || keys.encoded.len() != rows {
         return Some(format!("There are {} election keys for {rows} counts.", keys.keys.len()));
     }
@@ -41,7 +41,7 @@ pub(crate) fn conclude(audit: &mut Audit<'_>) -> [(Check, Conclusion); 3] {
     let found = audit.state.as_ref().map(|state| (state.ceremony().keys(), state.manifest().row_count()));
     let (keys, rows) = found.unwrap_or((None, 0));
     if let Some(sentence) = keys.as_deref().and_then(|keys| problem(keys, rows)) {
-        audit.findings.fail(Check::Keys, None, sentence);
+        audit.findings.fail(Check::Keys, audit.facts.culprits.reveal, sentence);
     }
     let (n, k) = audit.manifest.as_ref().map_or((0, 0), |m| (m.trustee_count(), m.quorum));
     let complete = keys.is_some();

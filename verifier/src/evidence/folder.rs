@@ -50,7 +50,7 @@ fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -
 }
 
 impl Evidence {
-    /// The name of its folder: kind and a hash of the notes, so that the same finding is kept once.
+    /// The name of its folder: kind and a hash of the notes and of the entry's place, so that the same finding is kept once.
     #[must_use]
     pub fn folder_name(&self) -> String {
         let (first, second) = self.finding.notes();
@@ -59,6 +59,9 @@ impl Evidence {
             // Signatures of witnesses come and go: the text is what was signed.
             bytes.extend_from_slice(note.split("\n\n").next().unwrap_or_default().as_bytes());
             bytes.push(0);
+        }
+        if let Finding::Vanished { index, .. } | Finding::BadEntry { index, .. } = &self.finding {
+            bytes.extend_from_slice(&index.to_be_bytes());
         }
         let digest: String = Hash::of(&bytes).to_string().chars().take(16).collect();
         format!("{}-{digest}", self.finding.kind())

@@ -2,6 +2,8 @@
 
 use std::fmt::{Formatter, Result};
 
+use veritally_crypto::ballot::EncryptedBallot;
+use veritally_crypto::leaves::Leaf;
 use veritally_crypto::log::checkpoint::Checkpoint;
 use veritally_crypto::log::note::Note;
 
@@ -68,9 +70,54 @@ fn sentences(finding: &Finding) -> (&'static str, String) {
     }
 }
 
+/// Which of the entries it is about.
+fn details(evidence: &Evidence) -> Option<String> {
+    let size = |note: &str| Some(Checkpoint::parse(Note::parse(note).ok()?.text()).ok()?.tree_size);
+    match &evidence.finding {
+        Finding::Vanished { index, entry, .. } => Some(format!("It is entry {index}, {}.", named(evidence, entry))),
+        // The reason names check and entry.
+        Finding::BadEntry { reason, .. } => Some(reason.clone()),
+        Finding::Stalled { reason, .. } => Some(reason.clone()),
+        Finding::Rollback { first, second } => {
+            let (first, second) = (size(first)?, size(second)?);
+            let which = match first.checked_sub(1).filter(|last| *last != second) {
+                Some(last) => format!("Entries {second} to {last} are"),
+                None => format!("Entry {second} is"),
+            };
+            Some(format!("{which} missing."))
+        }
+        Finding::Fork { first, second, .. } => {
+            let (first, second) = (size(first)?, size(second)?);
+            Some(format!("They have {first} and {second} entries."))
+        }
+        Finding::Unproven { .. } => None,
+    }
+}
+
+/// What an entry is: a ballot by the code that its voter noted.
+fn named(evidence: &Evidence, entry: &[u8]) -> String {
+    let fingerprint = evidence.fingerprint();
+    match (EncryptedBallot::parse(entry), fingerprint, Leaf::parse(entry)) {
+        (Ok(ballot), Some(fingerprint), _) => {
+            format!("the ballot with the confirmation code {}", ballot.confirmation_code(&fingerprint))
+        }
+        (Ok(_), None, _) => "a ballot".into(),
+        (Err(_), _, Ok(leaf)) => format!("of type {}", leaf.type_name()),
+        (Err(_), ..) => "which is in the file `entry`".into(),
+    }
+}
+
+pub(super) fn headline(evidence: &Evidence) -> String {
+    let (title, _) = sentences(&evidence.finding);
+    details(evidence).map_or(title.to_owned(), |details| format!("{title} {details}"))
+}
+
 pub(super) fn explain(evidence: &Evidence, f: &mut Formatter<'_>) -> Result {
     let (title, body) = sentences(&evidence.finding);
     writeln!(f, "{title}\n")?;
+    if let Finding::Vanished { index, entry, .. } = &evidence.finding {
+        writeln!(f, "Entry {index}: {}.\n", named(evidence, entry))?;
+    }
     for line in crate::terminal::wrapped(&body, 78) {
         writeln!(f, "{line}")?;
     }

@@ -8,6 +8,9 @@ pub use board::{Board, Trick};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_crypto::contests::{Answer, Answers, Choice, ChoiceAnswer};
+use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
+use veritally_crypto::log::merkle::{Frontier, InclusionProof, leaf_hash};
+use veritally_crypto::log::receipt::Receipt;
 use veritally_crypto::manifest::{BallotStyle, Group, Manifest};
 use veritally_crypto::sample::{SampleElection, choice_contest, choose, english, id};
 use veritally_verifier::report::Status;
@@ -132,4 +135,29 @@ pub fn fails_only(report: &Report, id: &str, entries: &[u64], words: &str) {
 
 pub fn status(report: &Report, id: &str) -> Status {
     report.check(id).unwrap().status
+}
+
+/// What a board serves of the first `size` entries.
+pub fn beginning(record: &mut SampleRecord, size: usize) -> Memory {
+    let whole = record.log.clone();
+    record.log.truncate(size);
+    let files = serve(record, record.files().unwrap());
+    record.log = whole;
+    files
+}
+
+/// With `manifest`, which boards serve beside the static files.
+pub fn serve(record: &SampleRecord, files: Memory) -> Memory {
+    let mut files = files;
+    files.0.insert("manifest".into(), record.log[0].clone());
+    files
+}
+
+/// A receipt for an entry, in the tree of the first `size` entries.
+pub fn receipt(record: &SampleRecord, index: u64, size: usize) -> String {
+    let (mut frontier, mut stored) = (Frontier::new(), vec![]);
+    record.log[..size].iter().for_each(|entry| frontier.push_with(leaf_hash(entry), |hash| stored.push(hash)));
+    let checkpoint = Checkpoint::new(record.election.state.manifest().log.origin.clone(), &frontier.head());
+    let signed = SignedCheckpoint::sign(checkpoint, &record.election.log_key).unwrap();
+    Receipt::new(index, InclusionProof::prove(index, size as u64, &stored).unwrap(), &signed).to_string()
 }
