@@ -33,4 +33,4 @@ fn parse_decimal(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod properties;
+mod tests;

@@ -3,10 +3,10 @@
 
 use proptest::prelude::*;
 
-use super::checkpoint::Checkpoint;
-use super::note::{Algorithm, Note, NoteVerifier};
-use super::receipt::Receipt;
-use super::tiles::{TilePath, decode_entries, decode_hashes, encode_entries, encode_hashes};
+use crate::log::checkpoint::Checkpoint;
+use crate::log::note::{Algorithm, Note, NoteVerifier};
+use crate::log::receipt::Receipt;
+use crate::log::tiles::{TilePath, decode_entries, decode_hashes, encode_entries, encode_hashes};
 
 /// Pieces of the formats, so that random texts come close to them.
 fn near(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {

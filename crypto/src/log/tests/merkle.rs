@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::*;
+use crate::hash::Hash;
+use crate::leaves::Head;
+use crate::log::MAX_TREE_SIZE;
+use crate::log::merkle::*;
 
 /// The inputs and roots of the reference tests for RFC 6962 (certificate-transparency's merkle_tree_test).
 const INPUTS: [&str; 8] =
@@ -18,6 +21,10 @@ const ROOTS: [&str; 8] = [
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ];
+
+fn foreign(hash: &Hash) -> tlog_tiles::Hash {
+    tlog_tiles::Hash(hash.0)
+}
 
 fn leaf(i: u64) -> Hash {
     leaf_hash(format!("leaf {i}").as_bytes())
