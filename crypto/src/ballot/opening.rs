@@ -17,19 +17,30 @@ tag!(OpeningTag, "ballot-opening/v1");
 /// nothing about the credential's secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct BallotOpening {
+    /// B, the commitment to the bits.
     pub bits: EncodedPoint,
+    /// The confirmation code, all 256 bits.
     pub code: Hash,
+    /// That of the ballot that it would have been, from 1.
     pub counter: u64,
+    /// The voter's public key on the roll.
     pub credential: EncodedPoint,
+    /// M points, one for each secret row of the style.
     pub data: Vec<EncodedPoint>,
+    /// Of the election: SHA-256 of leaf 0.
     pub fingerprint: Hash,
+    /// r·G.
     pub pad: EncodedPoint,
+    /// SHA-256 of the credential's previous ballot entry, zeros for none.
     pub previous: Hash,
+    /// 64 hexadecimal digits: 32 bytes from which the nonces are expanded.
     pub seed: String,
+    /// What the voter chose.
     pub selections: Answers,
+    /// Ballot style.
     pub style: Id,
+    /// The member `type`.
     #[serde(rename = "type")]
     pub tag: OpeningTag,
 }
