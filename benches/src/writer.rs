@@ -1,4 +1,5 @@
-//! Writes a log to a folder as it grows, so that records larger than memory can be made.
+//! Writes a log to a folder as it grows, so that records larger than memory can be made. The verifier has a tree of its own for
+//! the same tiles: what is checked must not come from what is checked with.
 
 use std::path::{Path, PathBuf};
 

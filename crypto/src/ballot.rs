@@ -4,6 +4,29 @@
 //! [`PreparedBallot`], which shows its [`ConfirmationCode`] and is then either *cast* (made into an [`EncryptedBallot`]
 //! with its proof) or *spoiled* (opened); each consumes it. [`BallotContext::verify_batch`] turns encrypted ballots into
 //! [`VerifiedBallot`]s, the only ones that enter a tally.
+//!
+//! ```
+//! use veritally_crypto::hash::Hash;
+//! use veritally_crypto::sample::{SampleElection, SampleError, choose, id};
+//!
+//! # fn main() -> Result<(), SampleError> {
+//! let rng = &mut rand::rng();
+//! let election = SampleElection::open_with(1, rng)?;
+//! let context = election.state.ballot_context().ok_or("voting is not open")?;
+//! let credential = &election.voters[0].credential;
+//!
+//! // The voter's first ballot: counter 1, nothing before it.
+//! let (style, answers) = (id("all")?, choose("chair", &["b"], false)?);
+//! let prepared = context.prepare(&style, &answers, credential.public(), 1, Hash::ZERO, rng)?;
+//! let code = prepared.code(); // is shown before the voter chooses Cast or Spoil
+//! let ballot = prepared.cast(credential, rng)?;
+//! assert_eq!(ballot.confirmation_code(&election.fingerprint()), code);
+//!
+//! let verified = context.verify(ballot, rng)?; // may enter a tally
+//! # drop(verified);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 

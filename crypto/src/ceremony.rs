@@ -14,13 +14,30 @@
 //! cheated, dealer or complainer ([`JudgedComplaint`]). The attempt has failed, and [`Ceremony::restarted`] begins the
 //! next, with dealers with fresh seeds.
 //!
+//! ```
+//! use veritally_crypto::ceremony::CeremonyPhase;
+//! use veritally_crypto::sample::{SampleElection, SampleError};
+//!
+//! # fn main() -> Result<(), SampleError> {
+//! let rng = &mut rand::rng();
+//! // Three trustees, two decrypt; their commits, reveals and shares are in the log.
+//! let mut election = SampleElection::start((2, 3), |_| {}, rng)?;
+//! election.ceremony_until(CeremonyPhase::Confirm, rng)?;
+//!
+//! // What the first one does now: it opens and checks what the others dealt to it, and confirms that.
+//! let dealer = election.dealer(0)?;
+//! let ceremony = election.state.ceremony();
+//! let confirm = dealer.open_shares(ceremony)?.confirm(ceremony)?;
+//! assert_eq!(Some(confirm.ceremony), ceremony.hash());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What this does not do: check signatures on entries, decide to restart (the caller, [`crate::record`], does), store
 //! anything.
 
 mod dealer;
 mod error;
-#[cfg(test)]
-pub(crate) mod fixture;
 mod keys;
 mod messages;
 mod parameters;
@@ -28,7 +45,7 @@ mod possession;
 mod shares;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dealer::Dealer;
 pub use error::{CeremonyError, CeremonyPhase};

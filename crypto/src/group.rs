@@ -220,14 +220,6 @@ pub fn lagrange_at_zero(ids: &[u64]) -> Vec<Scalar> {
         .collect()
 }
 
-/// Σ m^i·c_i over points, by Horner's rule; for public coefficients only.
-#[must_use]
-pub fn evaluate_commitments(commitments: &[RistrettoPoint], at: u64) -> RistrettoPoint {
-    use curve25519_dalek::traits::Identity as _;
-    let at = Scalar::from(at);
-    commitments.iter().rev().fold(RistrettoPoint::identity(), |sum, c| sum * at + c)
-}
-
 /// Σ scalar·point of public values; the longer of two unequal lists is cut to the shorter.
 #[must_use]
 pub fn vartime_multiscalar_mul(scalars: &[Scalar], points: &[RistrettoPoint]) -> RistrettoPoint {

@@ -121,29 +121,50 @@ impl<'de> Deserialize<'de> for Base64Bytes {
 
 /// An entry of the log, parsed and canonical, not yet judged.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
 pub enum Leaf {
+    /// `manifest/v1`, the first entry.
     Manifest(Box<Manifest>),
+    /// `trustee-commit/v1`.
     Commit(Commit),
+    /// `trustee-reveal/v1`.
     Reveal(Reveal),
+    /// `trustee-shares/v1`.
     Shares(Shares),
+    /// `trustee-confirm/v1`.
     Confirm(Confirm),
+    /// `trustee-rehearsal/v1`.
     Rehearsal(Rehearsal),
+    /// `trustee-complaint/v1`.
     Complaint(Complaint),
+    /// `ceremony-restart/v1`.
     Restart(Restart),
+    /// `<name>-part/v1`: a part of a trustee's message.
     Part(Part),
+    /// `roll-part/v1`.
     RollPart(RollPart),
+    /// `roll/v1`.
     Roll(Roll),
+    /// `reissue/v1`.
     Reissue(Reissue),
+    /// `opening/v1`.
     Opening(Opening),
+    /// `ballot/v1`.
     Ballot(Box<BallotLeaf>),
+    /// `spoiled-ballot/v1`.
     SpoiledBallot(Box<SpoiledBallot>),
+    /// `tally-head/v1`.
     TallyHead(TallyHead),
+    /// `extension/v1`.
     Extension(Extension),
+    /// `closing/v1`.
     Closing(Closing),
+    /// `agreement/v1`.
     Agreement(Agreement),
+    /// `decryption-share/v1`.
     DecryptionShare(DecryptionShare),
+    /// `result/v1`.
     Result(ElectionResult),
+    /// `abandonment/v1`.
     Abandonment(Abandonment),
 }
 

@@ -34,4 +34,4 @@ fn parse_decimal(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod properties;
+mod tests;

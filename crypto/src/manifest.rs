@@ -40,9 +40,10 @@ pub struct Administrator {
 /// A name and a key: the registrar, a witness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct NamedKey {
+    /// Signs what its holder sends.
     pub key: VerificationKey,
+    /// For people.
     pub name: String,
 }
 
@@ -63,23 +64,27 @@ pub struct TrusteeKeys {
 /// An option of a contest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Selection {
+    /// Unique in its contest.
     pub id: Id,
+    /// For people.
     pub name: Texts,
 }
 
 /// Something that is voted on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Contest {
+    /// Unique in the election.
     pub id: Id,
+    /// For people: what is asked.
     pub name: Texts,
     /// Voters' programs show the selections in random order, on the screen only. Left out of the JSON when false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub random_order: bool,
+    /// What is a valid answer, and how it is counted.
     pub rule: Rule,
+    /// What can be chosen, in the order in which counts are given.
     pub selections: Vec<Selection>,
 }
 
@@ -98,19 +103,22 @@ impl Contest {
 /// The contests that a group of voters finds on its ballots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct BallotStyle {
+    /// Ids, in manifest order, at least one.
     pub contests: Vec<Id>,
+    /// Unique among the styles.
     pub id: Id,
+    /// For people.
     pub name: Texts,
 }
 
 /// A reporting group: counts are published by group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Group {
+    /// Unique among the groups.
     pub id: Id,
+    /// For people.
     pub name: Texts,
 }
 
@@ -127,39 +135,61 @@ pub struct LogIdentity {
 /// When voting is announced to begin and end; milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Schedule {
+    /// After the opening.
     pub closes_at_ms: u64,
+    /// Before the closing.
     pub opens_at_ms: u64,
 }
 
 /// Leaf 0; specs/encoding.md says what each member means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Manifest {
+    /// 1 to 32.
     pub administrators: Vec<Administrator>,
+    /// q: how many trustees must agree to one log before any decrypts; from k to n.
     pub agreement_quorum: u64,
+    /// Which contests stand on which ballots; at least one.
     pub ballot_styles: Vec<BallotStyle>,
+    /// How many ballots a voter may cast, of which the last counts; 1 to 1,000.
     pub casts_per_credential: u64,
+    /// What is voted on; at least one.
     pub contests: Vec<Contest>,
+    /// For people; the only text that may be blank.
     pub description: Texts,
+    /// How long trustees wait after the closing before they agree, milliseconds.
     pub dispute_window_ms: u64,
+    /// The path under which a board serves it.
     pub election: Id,
+    /// Fewest credentials whose sum is decrypted, 1 to 2^40.
     pub floor: u64,
+    /// Reporting groups, at least one.
     pub groups: Vec<Group>,
+    /// Tags of the languages that all texts have, 1 to 64.
     pub languages: Vec<String>,
+    /// Name and key of the log.
     pub log: LogIdentity,
+    /// Most that the roll's weights may add up to, 1 to 2^40.
     pub max_total_weight: u64,
+    /// For people: what the election is called.
     pub name: Texts,
+    /// k: how many trustees decrypt; more than half of them.
     pub quorum: u64,
+    /// Signs the roll.
     pub registrar: NamedKey,
+    /// When voting is announced to begin and end.
     pub schedule: Schedule,
+    /// n of them, 1 to 64; their numbers count from 1 in this order.
     pub trustees: Vec<TrusteeKeys>,
+    /// The member `type`.
     #[serde(rename = "type")]
     pub tag: ManifestTag,
+    /// Whether a cell may be decrypted in which few voters share a weight; voters see this before they vote.
     pub weights_may_identify: bool,
+    /// How many witnesses must have cosigned before a trustee agrees; 0 for none needed.
     pub witness_quorum: u64,
+    /// Who cosigns the log's checkpoints.
     pub witnesses: Vec<NamedKey>,
 }
 

@@ -293,12 +293,6 @@ impl RecordState {
         self.roll.parts()
     }
 
-    /// The next part of a split message that a trustee has under way, and that message's hash.
-    #[must_use]
-    pub fn pending_part(&self, trustee: TrusteeId) -> Option<(Hash, u64)> {
-        self.messages.pending(trustee)
-    }
-
     fn expect_phase(&self, entry: &'static str, allowed: &[Phase]) -> Result<(), Rejection> {
         if allowed.contains(&self.phase) { Ok(()) } else { Err(Rejection::Phase { entry, phase: self.phase }) }
     }

@@ -276,6 +276,10 @@ fn a_spoiled_ballot_proves_what_the_device_encrypted() {
     let mut lie = opening.clone();
     lie.code = Hash::of(b"other");
     assert_eq!(lie.verify(context).unwrap_err(), OpeningError::Mismatch("the confirmation code"));
+    // Another spelling of the same seed: one opening has one text.
+    let mut loud = opening.clone();
+    loud.seed = loud.seed.to_uppercase();
+    assert_eq!(loud.verify(context).unwrap_err(), OpeningError::Seed);
     let mut lie = opening;
     lie.fingerprint = Hash::of(b"other");
     assert!(matches!(lie.verify(context).unwrap_err(), OpeningError::OtherElection(_)));

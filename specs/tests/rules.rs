@@ -9,8 +9,15 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Our packages with the names of everything they depend on, build and test dependencies left out, transitively.
-fn dependencies() -> BTreeMap<String, BTreeSet<(String, String)>> {
+/// What our packages depend on, build and test dependencies left out: names and versions.
+struct Dependencies {
+    /// What they name themselves.
+    direct: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// And what that brings with it, transitively.
+    all: BTreeMap<String, BTreeSet<(String, String)>>,
+}
+
+fn dependencies() -> Dependencies {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root())
@@ -34,17 +41,18 @@ fn dependencies() -> BTreeMap<String, BTreeSet<(String, String)>> {
             .filter(|dep| dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null()));
         edges.insert(text(&node["id"]), normal.map(|dep| text(&dep["pkg"])).collect());
     }
-    let ours = packages.iter().filter(|(_, (name, _))| name.starts_with("veritally-"));
-    ours.map(|(id, (name, _))| {
+    let mut found = Dependencies { direct: BTreeMap::new(), all: BTreeMap::new() };
+    for (id, (name, _)) in packages.iter().filter(|(_, (name, _))| name.starts_with("veritally-")) {
         let (mut seen, mut next) = (BTreeSet::new(), edges[id].clone());
+        found.direct.insert(name.clone(), next.iter().map(|id| packages[id].clone()).collect());
         while let Some(id) = next.pop() {
             if seen.insert(id.clone()) {
                 next.extend(edges[&id].iter().cloned());
             }
         }
-        (name.clone(), seen.iter().map(|id| packages[id].clone()).collect())
-    })
-    .collect()
+        found.all.insert(name.clone(), seen.iter().map(|id| packages[id].clone()).collect());
+    }
+    found
 }
 
 fn names(of: &BTreeSet<(String, String)>) -> BTreeSet<&str> {
@@ -53,7 +61,7 @@ fn names(of: &BTreeSet<(String, String)>) -> BTreeSet<&str> {
 
 #[test]
 fn packages_depend_in_one_direction_only() {
-    let dependencies = dependencies();
+    let dependencies = dependencies().all;
     let ours = |package: &str| -> BTreeSet<String> {
         names(&dependencies[package]).iter().filter(|n| n.starts_with("veritally-")).map(ToString::to_string).collect()
     };
@@ -74,7 +82,7 @@ fn packages_depend_in_one_direction_only() {
 
 #[test]
 fn voters_verifiers_and_boards_link_one_curve_and_the_protocol_no_network() {
-    let dependencies = dependencies();
+    let dependencies = dependencies().all;
     for package in ["crypto", "board-api", "board", "registrar", "verifier", "session"] {
         let all = &dependencies[&format!("veritally-{package}")];
         let curves: Vec<_> = all.iter().filter(|(name, _)| name == "curve25519-dalek").collect();
@@ -84,7 +92,66 @@ fn voters_verifiers_and_boards_link_one_curve_and_the_protocol_no_network() {
     for forbidden in ["tokio", "reqwest", "hyper", "rusqlite", "warp"] {
         assert!(!crypto.contains(forbidden), "crypto must not depend on {forbidden}");
     }
-    assert!(!names(&dependencies["veritally-verifier"]).contains("rusqlite"), "the verifier links no server code");
+}
+
+#[test]
+fn only_the_board_links_databases_and_only_the_app_links_widgets() {
+    let dependencies = dependencies().all;
+    let linking = |library: &str| -> BTreeSet<&str> {
+        let linking = dependencies.iter().filter(|(_, all)| names(all).contains(library));
+        linking.map(|(package, _)| package.as_str()).collect()
+    };
+    for server in ["rusqlite", "tokio-postgres", "warp"] {
+        assert_eq!(linking(server), BTreeSet::from(["veritally-board"]), "{server}");
+    }
+    for widgets in ["gtk4", "libadwaita"] {
+        assert_eq!(linking(widgets), BTreeSet::from(["veritally-app"]), "{widgets}");
+    }
+}
+
+#[test]
+fn the_app_itself_uses_no_cryptography_and_no_network() {
+    let direct = dependencies().direct;
+    let app = names(&direct["veritally-app"]);
+    assert!(app.contains("veritally-session"), "{app:?}");
+    for forbidden in [
+        "curve25519-dalek",
+        "ed25519-dalek",
+        "merlin",
+        "sha2",
+        "age",
+        "oo7",
+        "reqwest",
+        "rustls",
+        "hyper",
+        "http",
+        "url",
+    ] {
+        assert!(!app.contains(forbidden), "the app must leave {forbidden} to the session");
+    }
+    no_word_of(&["std::net", "tokio::net", "gio::Socket", "reqwest"], "voter-app/src");
+}
+
+#[test]
+fn the_protocol_has_no_files_no_clock_and_no_randomness_of_its_own() {
+    let forbidden = ["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant", "SysRng", "ThreadRng"];
+    no_word_of(&[&forbidden[..], &["rand::rng(", "OsRng", "tokio"]].concat(), "crypto/src");
+}
+
+/// None of these stands in the code of a folder.
+fn no_word_of(words: &[&str], folder: &str) {
+    let mut files = vec![];
+    rust_files(&root().join(folder), &mut files);
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // Examples in documentation are other programs.
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for word in words {
+                assert!(!line.contains(word), "{} has {word}", file.display());
+            }
+        }
+    }
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -104,8 +171,7 @@ fn literals(marker: &str) -> BTreeSet<String> {
     rust_files(&root().join("crypto/src"), &mut files);
     let mut found = BTreeSet::new();
     for file in files {
-        let name = file.to_string_lossy().into_owned();
-        if name.contains("tests") || name.ends_with("fixture.rs") || name.ends_with("cheating.rs") {
+        if file.to_string_lossy().contains("tests") {
             continue;
         }
         let text = std::fs::read_to_string(&file).unwrap();
@@ -162,25 +228,66 @@ fn every_entry_type_in_the_code_stands_in_the_encoding() {
     assert!(types >= 18, "{types}");
 }
 
-#[test]
-fn links_between_the_pages_lead_somewhere() {
-    let mut pages = vec![root().join("README.md"), root().join("SECURITY.md")];
-    for folder in ["bulletin-board", "bulletin-board/registrar", "trustee", "verifier", "voter-app"] {
-        pages.push(root().join(folder).join("README.md"));
-    }
-    for entry in std::fs::read_dir(root().join("specs")).unwrap() {
-        pages.extend(Some(entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")));
-    }
-    assert!(pages.len() > 15, "{pages:?}");
-    for page in pages {
-        let text = std::fs::read_to_string(&page).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let target = link.split('#').next().unwrap();
-            if !target.is_empty() && !target.contains("://") {
-                assert!(page.parent().unwrap().join(target).exists(), "{}: {link}", page.display());
+/// Every Markdown page of the repository: in its folders, what is built and what is hidden left out.
+fn pages() -> Vec<PathBuf> {
+    let (mut pages, mut folders) = (vec![], vec![root()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy();
+            if path.is_dir() && !["target", "vendor", "node_modules"].contains(&&*name) && !name.starts_with('.') {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                pages.push(path);
             }
         }
     }
+    pages
+}
+
+#[test]
+fn every_page_of_the_specifications_is_listed() {
+    let list = std::fs::read_to_string(root().join("specs/README.md")).unwrap();
+    let specs = root().join("specs");
+    let listed = pages().into_iter().filter(|page| page.parent() == Some(specs.as_path()));
+    let names: Vec<_> = listed.map(|page| page.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names.iter().filter(|name| *name != "README.md") {
+        assert!(list.contains(&format!("]({name})")), "specs/README.md does not list {name}");
+    }
+}
+
+#[test]
+fn links_between_the_pages_lead_somewhere() {
+    let pages = pages();
+    assert!(pages.len() > 20, "{pages:?}");
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (target, heading) =
+                link.split_once('#').map_or((link, None), |(target, heading)| (target, Some(heading)));
+            if target.contains("://") {
+                continue;
+            }
+            let target = if target.is_empty() { page.clone() } else { page.parent().unwrap().join(target) };
+            assert!(target.exists(), "{}: {link}", page.display());
+            if let Some(heading) = heading {
+                let headings = headings(&target);
+                assert!(headings.contains(heading), "{}: {link} names none of {headings:?}", page.display());
+            }
+        }
+    }
+}
+
+/// The headings of a page, as links name them.
+fn headings(page: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let anchor = |heading: &str| -> String {
+        let plain = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = plain.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    text.lines().filter(|line| line.starts_with('#')).map(anchor).collect()
 }
 
 /// Names in backticks on the `- Test:` lines of the threat model.

@@ -22,9 +22,8 @@ macro_rules! checks {
     ($($check:ident $number:literal $name:literal $meaning:literal)*) => {
         /// A check of `specs/verification.md`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs)]
         pub enum Check {
-            $($check),*
+            $(#[doc = concat!("V", $number, ", ", $name, ". When it fails: ", $meaning)] $check),*
         }
 
         impl Check {

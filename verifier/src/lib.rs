@@ -19,6 +19,26 @@
 //! - [`voter`]: receipts and opened ballots, on any device.
 //! - [`witness`]: cosigns checkpoints (C2SP tlog-witness), as a server, by asking boards, or inside another program.
 //!
+//! ```
+//! use veritally_crypto::sample::{SampleElection, SampleError, choose};
+//! use veritally_verifier::report::Verdict;
+//! use veritally_verifier::sample::SampleRecord;
+//! use veritally_verifier::{NoProgress, Options, verify};
+//!
+//! # fn main() -> Result<(), SampleError> {
+//! // Whatever the election publishes; for a folder or tar file see `source::open`.
+//! let rng = &mut rand::rng();
+//! let mut election = SampleElection::open_with(1, rng)?;
+//! election.cast(0, &choose("chair", &["a"], false)?, rng)?;
+//! let record = SampleRecord::new(election, rng)?.files()?;
+//!
+//! let report = verify(&record, &Options::default(), &NoProgress)?;
+//! assert_eq!(report.verdict, Verdict::Pass);
+//! assert_eq!((report.ballots_cast, report.ballots_counted), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Records are streamed: bundles of entries are read, parsed and their ballots verified on all cores, while those before
 //! are applied in order. Memory is what `RecordState` keeps (at most 125 bytes a voter, and of each ballot that was cast,
 //! superseded ones too, its pad: 38 to 76 bytes in a hash set), 20 bytes a ballot for confirmation codes and positions, and the

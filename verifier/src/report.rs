@@ -81,12 +81,15 @@ pub struct Report {
 
 /// The result of one contest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct ContestReport {
+    /// As in the manifest.
     pub id: Id,
+    /// In the language that the report is made in.
     pub name: String,
+    /// The rule's type: `choice`, `score`, …; the member `type`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Totals over all cells; its members stand beside these.
     #[serde(flatten)]
     pub counts: CountsReport,
     /// Row a, column b: strength of the strongest path from a to b. For contests that compare pairs.
@@ -103,8 +106,8 @@ pub struct ContestReport {
 
 /// Counts, of a whole contest or of one cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct CountsReport {
+    /// In manifest order.
     pub selections: Vec<SelectionReport>,
     /// Blank ballots, where blank is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,9 +123,10 @@ pub struct CountsReport {
 
 /// A selection's count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct SelectionReport {
+    /// As in the manifest.
     pub id: Id,
+    /// In the language that the report is made in.
     pub name: String,
     /// Votes, score or points. Left out when the contest is withheld, and where pairs are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,8 +135,8 @@ pub struct SelectionReport {
 
 /// The counts of one contest in one reporting cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct GroupReport {
+    /// The contest's id.
     pub contest: Id,
     /// The groups that the cell consists of.
     pub groups: Vec<Id>,
@@ -140,6 +144,7 @@ pub struct GroupReport {
     pub ballots: u64,
     /// Their total weight.
     pub weight: u64,
+    /// The cell's counts; its members stand beside these.
     #[serde(flatten)]
     pub counts: CountsReport,
 }

@@ -1,6 +1,17 @@
 //! Links to elections: `veritally://HOST[:PORT]/ELECTION?fp=HEX`.
 //!
 //! The fingerprint in a link says *which* election is meant; a board can serve another one under the same name.
+//!
+//! ```
+//! use veritally_board_api::Link;
+//!
+//! let fingerprint = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+//! let link: Link = format!("veritally://vote.example.org/committee?fp={fingerprint}").parse()?;
+//! assert_eq!(link.board.as_str(), "https://vote.example.org/");
+//! assert_eq!(link.election.as_str(), "committee");
+//! assert_eq!(link.fingerprint.map(|hash| hash.to_string()).as_deref(), Some(fingerprint));
+//! # Ok::<(), veritally_board_api::link::LinkError>(())
+//! ```
 
 use std::fmt;
 

@@ -48,45 +48,89 @@ pub struct Voter {
 /// One thing that is wrong with a list.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum VoterProblem {
+    /// Not even a first line.
     #[error("the list is empty: its first line must name the columns, `id` at least")]
     NoHeader,
+    /// Voters have nothing to be told apart by; the columns that were found.
     #[error("no column `id`; found {0:?}")]
     NoIdColumn(Vec<String>),
+    /// A column that the list may not have.
     #[error(
         "unknown column {0:?}: allowed are id, name, email (or e-mail), weight, style, group, separated by commas; \
          remove the others"
     )]
     UnknownColumn(String),
+    /// The same column twice.
     #[error("column {0:?} occurs twice")]
     RepeatedColumn(String),
+    /// The election has several styles or groups, and no column says which is whose.
     #[error("no column `{column}`, and the election has several: {choices}")]
-    MissingColumn { column: &'static str, choices: String },
+    MissingColumn {
+        /// The column's name.
+        column: &'static str,
+        /// What there is, separated by commas.
+        choices: String,
+    },
+    /// Nobody is on the list.
     #[error("no voters")]
     NoVoters,
+    /// The file is longer than is read.
     #[error("more than {MAX_LIST_BYTES} bytes: split the electorate into several elections")]
     TooLong,
+    /// More voters than an election may have.
     #[error("more than {MAX_VOTERS} voters")]
     TooMany,
+    /// A line with more or fewer fields than the header.
     #[error("{found} fields instead of {expected}: a comma too many or too few, or one that is not in quotation marks")]
-    Fields { found: usize, expected: usize },
+    Fields {
+        /// On this line.
+        found: usize,
+        /// As many as the header has.
+        expected: usize,
+    },
+    /// Saved by a program that does not write UTF-8.
     #[error("not UTF-8: save the list as UTF-8")]
     Encoding,
+    /// Perhaps half the file, swallowed by a quotation mark; the column.
     #[error("the field {0} is longer than {MAX_FIELD_BYTES} bytes: is a quotation mark not closed?")]
     LongField(&'static str),
+    /// A voter without an id.
     #[error("the id is empty")]
     EmptyId,
+    /// An id that can't be printed on a letter.
     #[error("the id {0:?} has characters that don't print")]
     ControlCharacter(String),
+    /// Two voters of the same id.
     #[error("the id {id:?} is on line {first} already")]
-    DuplicateId { id: String, first: u64 },
+    DuplicateId {
+        /// The id.
+        id: String,
+        /// Its other line.
+        first: u64,
+    },
+    /// No number, 0, or too large.
     #[error("the weight {0:?} is not an integer from 1 to {MAX_WEIGHT}")]
     Weight(String),
+    /// A style or group that the manifest does not have.
     #[error("the {column} {found:?} is not in the manifest: {choices}")]
-    Unknown { column: &'static str, found: String, choices: String },
+    Unknown {
+        /// The column's name.
+        column: &'static str,
+        /// What the list says.
+        found: String,
+        /// What there is, separated by commas.
+        choices: String,
+    },
+    /// An empty style or group where there are several.
     #[error("no {column} is given, and the election has several: {choices}")]
-    Unclear { column: &'static str, choices: String },
+    Unclear {
+        /// The column's name.
+        column: &'static str,
+        /// What there is, separated by commas.
+        choices: String,
+    },
+    /// Broken quotation marks and the like.
     #[error("can't be read as CSV: {0}")]
     Csv(String),
 }

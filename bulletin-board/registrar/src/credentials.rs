@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::codes::COLUMNS;
 
-/// One voter's line.
-pub struct Credential {
+/// One voter's line in the file of codes.
+pub struct CodeRow {
     /// The registrar's name for the voter.
     pub id: String,
     /// For the greeting; may be empty.
@@ -50,7 +50,7 @@ pub enum CredentialsError {
 ///
 /// # Errors
 /// [`CredentialsError`].
-pub fn read(file: &[u8], fingerprint: &Hash) -> Result<Vec<Credential>, CredentialsError> {
+pub fn read(file: &[u8], fingerprint: &Hash) -> Result<Vec<CodeRow>, CredentialsError> {
     let mut reader = csv::Reader::from_reader(file);
     if reader.headers()? != COLUMNS.as_slice() {
         return Err(CredentialsError::Columns);
@@ -65,15 +65,15 @@ pub fn read(file: &[u8], fingerprint: &Hash) -> Result<Vec<Credential>, Credenti
         }
         let code = Zeroizing::new(field(3));
         let class = [field(5), field(6), field(7)];
-        all.push(Credential { id: field(0), name: field(1), email: field(2), code, public_id: field(4), class });
+        all.push(CodeRow { id: field(0), name: field(1), email: field(2), code, public_id: field(4), class });
     }
     Ok(all)
 }
 
 /// Joins files of codes, in the order in which they were made: who got another code has the last one.
 #[must_use]
-pub fn join(files: Vec<Vec<Credential>>) -> Vec<Credential> {
-    let mut all: Vec<Credential> = vec![];
+pub fn join(files: Vec<Vec<CodeRow>>) -> Vec<CodeRow> {
+    let mut all: Vec<CodeRow> = vec![];
     let mut positions = HashMap::new();
     for one in files.into_iter().flatten() {
         match positions.get(&one.id).and_then(|&position: &usize| all.get_mut(position)) {
@@ -238,7 +238,7 @@ impl Occasion<'_> {
 
     /// The lines of one voter's message in one language: name of the election, greeting, labels with values, advice.
     #[must_use]
-    pub fn message(&self, words: &Words, to: &Credential) -> Message {
+    pub fn message(&self, words: &Words, to: &CodeRow) -> Message {
         let fingerprint = self.manifest.fingerprint().to_string();
         let values = [to.code.as_str(), &to.public_id, self.link, &fingerprint, self.ends, self.help];
         Message {
@@ -257,7 +257,7 @@ impl Occasion<'_> {
 
     /// A reminder, in all of the election's languages: without the code.
     #[must_use]
-    pub fn reminder(&self, to: &Credential) -> Zeroizing<String> {
+    pub fn reminder(&self, to: &CodeRow) -> Zeroizing<String> {
         let fingerprint = self.manifest.fingerprint().to_string();
         let one = |words: &&Words| {
             let [_, _, link, print, ends, help] = words.labels;
@@ -272,7 +272,7 @@ impl Occasion<'_> {
 
     /// The whole mail, in all of the election's languages.
     #[must_use]
-    pub fn mail(&self, to: &Credential) -> Zeroizing<String> {
+    pub fn mail(&self, to: &CodeRow) -> Zeroizing<String> {
         let one = |words: &&Words| {
             let message = self.message(words, to);
             let facts = message.facts.iter().map(|(label, value)| format!("{label}: {}\n", value.as_str()));
@@ -283,16 +283,20 @@ impl Occasion<'_> {
     }
 }
 
-fn greeting(words: &Words, to: &Credential) -> String {
+fn greeting(words: &Words, to: &CodeRow) -> String {
     format!("{} {},", words.greeting, to.name).replace(" ,", ",")
 }
 
 /// One voter's message in one language.
-#[allow(missing_docs)]
 pub struct Message {
+    /// The election's name.
     pub election: String,
+    /// With the voter's name, if the list has it.
     pub greeting: String,
+    /// What the letter is for.
     pub intro: &'static str,
+    /// What is needed to vote, each with its label: code, public id, link, fingerprint, the end, whom to ask.
     pub facts: Vec<(&'static str, Zeroizing<String>)>,
+    /// That the code is secret.
     pub keep: &'static str,
 }

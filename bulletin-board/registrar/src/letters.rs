@@ -6,7 +6,7 @@ use qrcode::render::svg;
 use veritally_board_api::html::escaped;
 use zeroize::Zeroizing;
 
-use crate::credentials::{Credential, Occasion, words_of};
+use crate::credentials::{CodeRow, Occasion, words_of};
 
 const STYLE: &str = "body{font:11pt/1.4 serif;margin:0}article{break-after:page;padding:2cm;max-width:17cm;margin:auto}\
      h1{font-size:15pt}dt{font-size:9pt}dd{margin:0 0 .4em;font:10pt monospace;overflow-wrap:anywhere}\
@@ -14,7 +14,7 @@ const STYLE: &str = "body{font:11pt/1.4 serif;margin:0}article{break-after:page;
 
 /// All letters, in the list's order.
 #[must_use]
-pub fn letters(occasion: &Occasion<'_>, voters: &[Credential]) -> Zeroizing<String> {
+pub fn letters(occasion: &Occasion<'_>, voters: &[CodeRow]) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::with_capacity(voters.len() * 16_384 + 1_024));
     out.push_str("<!doctype html><meta charset=utf-8><title>");
     out.push_str(&escaped(&occasion.subject()));

@@ -18,7 +18,7 @@ use veritally_crypto::hash::{Hash, Hasher};
 use zeroize::Zeroizing;
 
 use crate::bounces::Bounce;
-use crate::credentials::{Credential, Occasion};
+use crate::credentials::{CodeRow, Occasion};
 
 /// Attempts for a message that the server puts off (4xx).
 const ATTEMPTS: u32 = 4;
@@ -190,23 +190,18 @@ pub struct Returned {
 ///
 /// # Errors
 /// [`MailError`].
-pub fn mark(
-    fingerprint: &Hash,
-    voters: &[Credential],
-    bounces: &[Bounce],
-    journal: &Path,
-) -> Result<Returned, MailError> {
+pub fn mark(fingerprint: &Hash, voters: &[CodeRow], bounces: &[Bounce], journal: &Path) -> Result<Returned, MailError> {
     let mut journal = Journal::open(journal)?;
     let mut returned = Returned::default();
     let ids = Kind::ALL
         .iter()
         .flat_map(|kind| voters.iter().map(move |voter| (message_id(*kind, fingerprint, voter), voter)));
-    let ids: BTreeMap<String, &Credential> = ids.collect();
+    let ids: BTreeMap<String, &CodeRow> = ids.collect();
     for bounce in bounces {
         let of_id = bounce.message_id.as_deref().and_then(|id| ids.get(id.split('@').next()?));
-        let of_address = |voter: &&Credential| voter.email.eq_ignore_ascii_case(&bounce.recipient);
+        let of_address = |voter: &&CodeRow| voter.email.eq_ignore_ascii_case(&bounce.recipient);
         // Without the id: everybody with this address, since it reaches none of them.
-        let found: Vec<&Credential> = match of_id {
+        let found: Vec<&CodeRow> = match of_id {
             Some(voter) => vec![voter],
             None => voters.iter().filter(of_address).collect(),
         };
@@ -277,7 +272,7 @@ pub struct Plan<'a> {
 /// [`MailError`]; the server's refusal of a single message is part of the report.
 pub fn send(
     plan: &Plan<'_>,
-    voters: &[Credential],
+    voters: &[CodeRow],
     journal: &Path,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Report, MailError> {
@@ -322,7 +317,7 @@ pub fn send(
     Ok(report)
 }
 
-fn message(plan: &Plan<'_>, from: &Mailbox, subject: &str, voter: &Credential) -> Result<Message, String> {
+fn message(plan: &Plan<'_>, from: &Mailbox, subject: &str, voter: &CodeRow) -> Result<Message, String> {
     // `Address` refuses everything that is not one address: nothing in a list can add headers or recipients.
     let address: Address = voter.email.parse().map_err(|e| format!("{:?} is no address: {e}", voter.email))?;
     let name = Some(voter.name.clone()).filter(|name| !name.is_empty());
@@ -346,7 +341,7 @@ impl Plan<'_> {
         }
     }
 
-    fn body(&self, to: &Credential) -> Zeroizing<String> {
+    fn body(&self, to: &CodeRow) -> Zeroizing<String> {
         match self.kind {
             Kind::Code => self.occasion.mail(to),
             Kind::Reminder => self.occasion.reminder(to),
@@ -356,7 +351,7 @@ impl Plan<'_> {
 
 /// What goes before the `@` of a message's id. The same message has the same id, however often it is sent; another code
 /// has another one. Who sees it learns nothing: the public id is among a million million.
-fn message_id(kind: Kind, fingerprint: &Hash, voter: &Credential) -> String {
+fn message_id(kind: Kind, fingerprint: &Hash, voter: &CodeRow) -> String {
     let kind = match kind {
         Kind::Code => "code",
         Kind::Reminder => "reminder",

@@ -17,7 +17,7 @@ use veritally_crypto::manifest::{CheckedManifest, NamedKey};
 use veritally_crypto::signature::SigningSecret;
 use veritally_registrar::bounces;
 use veritally_registrar::codes::to_csv;
-use veritally_registrar::credentials::{self, Credential, Occasion};
+use veritally_registrar::credentials::{self, CodeRow, Occasion};
 use veritally_registrar::issue::{Issued, Registrar};
 use veritally_registrar::letters;
 use veritally_registrar::mail::{self, Encryption, Kind, Plan, Server};
@@ -256,7 +256,7 @@ fn init(arguments: &Init) -> anyhow::Result<()> {
 fn with_occasion<T>(
     about: &About,
     ends: impl FnOnce(&CheckedManifest) -> String,
-    use_it: impl FnOnce(Occasion<'_>, Vec<Credential>) -> anyhow::Result<T>,
+    use_it: impl FnOnce(Occasion<'_>, Vec<CodeRow>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let manifest = CheckedManifest::from_leaf(&read(&about.manifest)?)?;
     let fingerprint = about.link.fingerprint.context("the link has no fingerprint: take the whole link")?;
@@ -269,8 +269,8 @@ fn with_occasion<T>(
 }
 
 /// What is in the files of codes; the last code of each voter.
-fn all_codes(paths: &[PathBuf], fingerprint: &Hash) -> anyhow::Result<Vec<Credential>> {
-    let read = |path: &PathBuf| -> anyhow::Result<Vec<Credential>> {
+fn all_codes(paths: &[PathBuf], fingerprint: &Hash) -> anyhow::Result<Vec<CodeRow>> {
+    let read = |path: &PathBuf| -> anyhow::Result<Vec<CodeRow>> {
         let file = files::read_secret(path)?;
         credentials::read(&file, fingerprint).with_context(|| path.display().to_string())
     };
@@ -403,7 +403,7 @@ fn send(about: &About, arguments: &By, voted: Option<&HashSet<&str>>) -> anyhow:
 }
 
 /// All voters, or those whose public id has not `voted`.
-fn still_to_vote(mut voters: Vec<Credential>, voted: Option<&HashSet<&str>>) -> anyhow::Result<Vec<Credential>> {
+fn still_to_vote(mut voters: Vec<CodeRow>, voted: Option<&HashSet<&str>>) -> anyhow::Result<Vec<CodeRow>> {
     let Some(voted) = voted else { return Ok(voters) };
     let before = voters.len();
     voters.retain(|voter| !voted.contains(voter.public_id.as_str()));

@@ -10,7 +10,7 @@ use veritally_crypto::id::Id;
 use veritally_crypto::leaves::{Reissue, ReissueTag};
 use veritally_crypto::signature;
 
-use crate::credentials::Credential;
+use crate::credentials::CodeRow;
 use crate::issue::{IssueError, Issued, IssuedVoter, Registrar};
 use crate::voters::Voter;
 
@@ -35,7 +35,7 @@ pub enum ReissueError {
 /// [`ReissueError`].
 pub fn reissue(
     registrar: &Registrar<'_>,
-    all: &[Credential],
+    all: &[CodeRow],
     id: &str,
     time_ms: u64,
     rng: &mut impl CryptoRng,

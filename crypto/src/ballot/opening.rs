@@ -17,19 +17,30 @@ tag!(OpeningTag, "ballot-opening/v1");
 /// nothing about the credential's secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct BallotOpening {
+    /// B, the commitment to the bits.
     pub bits: EncodedPoint,
+    /// The confirmation code, all 256 bits.
     pub code: Hash,
+    /// That of the ballot that it would have been, from 1.
     pub counter: u64,
+    /// The voter's public key on the roll.
     pub credential: EncodedPoint,
+    /// M points, one for each secret row of the style.
     pub data: Vec<EncodedPoint>,
+    /// Of the election: SHA-256 of leaf 0.
     pub fingerprint: Hash,
+    /// r·G.
     pub pad: EncodedPoint,
+    /// SHA-256 of the credential's previous ballot entry, zeros for none.
     pub previous: Hash,
+    /// 64 digits of lower-case hex: 32 bytes from which the nonces are expanded.
     pub seed: String,
+    /// What the voter chose.
     pub selections: Answers,
+    /// Ballot style.
     pub style: Id,
+    /// The member `type`.
     #[serde(rename = "type")]
     pub tag: OpeningTag,
 }
@@ -41,7 +52,7 @@ pub enum OpeningError {
     /// For another election.
     #[error("the opened ballot belongs to another election (fingerprint {0})")]
     OtherElection(Hash),
-    /// The seed is not 32 bytes of hex.
+    /// The seed is not 32 bytes of lower-case hex.
     #[error("the opening's seed is not 64 hexadecimal digits")]
     Seed,
     /// The selections can't be on this ballot.
@@ -63,8 +74,8 @@ impl BallotOpening {
         if self.fingerprint != fingerprint {
             return Err(OpeningError::OtherElection(self.fingerprint));
         }
-        let mut seed = [0; 32];
-        hex::decode_to_slice(&self.seed, &mut seed).map_err(|_| OpeningError::Seed)?;
+        // As a published one has it: lower case, so that one opening has one text.
+        let Hash(seed) = Hash::from_hex(&self.seed).map_err(|_| OpeningError::Seed)?;
         let (style, _) = context.style(&self.style).ok_or_else(|| BallotError::UnknownStyle(self.style.clone()))?;
         let bits = style.encode(&context.manifest().contests, &self.selections).map_err(BallotError::from)?;
         let bits: Vec<u8> = bits.into_iter().map(u8::from).collect();

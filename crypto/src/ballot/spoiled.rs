@@ -18,24 +18,32 @@ pub const SPOILED_BEYOND_CASTS: u64 = 10;
 /// Why a published spoiled ballot is refused.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum SpoiledError {
+    /// Not on the roll, or replaced by a re-issue.
     #[error("its credential is not on the roll, or was replaced")]
     UnknownCredential,
+    /// The roll gives the credential another style.
     #[error("it is of another style than the roll gives its credential")]
     Style,
+    /// Counter or previous hash are not the next ballot's.
     #[error("it is not this credential's next ballot: one was cast in between")]
     Turn,
+    /// As many were published as [`SPOILED_BEYOND_CASTS`] allows; the number.
     #[error("this credential has published the {0} spoiled ballots that the election allows")]
     Limit(u64),
+    /// Somebody else made it, or it was altered.
     #[error("the credential did not sign it")]
     Signature,
+    /// Not one `0` or `1` for each bit of the style.
     #[error("its bits are not as many zeros and ones as its style has")]
     Bits,
+    /// The bits are no valid ballot: the device cheated or failed.
     #[error("its bits break a rule of the ballot")]
     Rule,
+    /// What the device showed is not what it had encrypted.
     #[error("seed and bits do not give its confirmation code")]
     Code,
+    /// A ballot is cast or published, never both, and once.
     #[error("its pad occurred before: it was cast or published already")]
     RepeatedPad,
 }

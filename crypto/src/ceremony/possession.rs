@@ -67,7 +67,7 @@ pub fn enrolment_words(keys: &TrusteeKeys) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
-    use crate::ceremony::fixture::rng;
+    use crate::ceremony::tests::fixture::rng;
     use crate::signature::SigningSecret;
 
     fn keys(seed: u64) -> TrusteeKeys {

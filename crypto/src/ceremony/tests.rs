@@ -4,9 +4,10 @@
 mod binding;
 mod cheating;
 mod complaints;
+pub(crate) mod fixture;
 mod packages;
 
-use crate::ceremony::fixture::{self, Fixture, QUORUM, ROWS, TRUSTEES, dealer, message_hash, parameters, rng};
+use self::fixture::{Fixture, QUORUM, ROWS, TRUSTEES, dealer, message_hash, parameters, rng};
 use crate::ceremony::messages::rehearsal_pad;
 use crate::ceremony::{Ceremony, CeremonyError, CeremonyParameters, CeremonyPhase, Dealer};
 use crate::group::{EncodedPoint, GroupError, RistrettoPoint, Scalar, lagrange_at_zero};

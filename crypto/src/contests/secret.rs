@@ -22,11 +22,6 @@ impl SecretAnswers {
         &self.0
     }
 
-    /// For changing them in place.
-    pub fn expose_answers_mut(&mut self) -> &mut Answers {
-        &mut self.0
-    }
-
     /// Gives the answers away, no longer protected: for opening a spoiled ballot.
     #[must_use]
     pub fn into_answers(mut self) -> Answers {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::ceremony::fixture::{Fixture, QUORUM, ROWS, TRUSTEES, rng};
+use crate::ceremony::tests::fixture::{Fixture, QUORUM, ROWS, TRUSTEES, rng};
 use crate::ceremony::{CeremonyPhase, ElectionKeys};
 use crate::decryption::{
     ContestDecryption, DecryptionError, ShareProofError, ShareStatement, VerifiedContestShares, combine,

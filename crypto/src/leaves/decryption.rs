@@ -21,13 +21,17 @@ pub struct Head {
 /// A trustee's one word on what is to be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Agreement {
+    /// The log that ends with the closing: the head right after it.
     pub head: Head,
+    /// Over the fingerprint and the entry without this member; `None` only while it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// By the trustee's clock, milliseconds since the Unix epoch, UTC.
     pub time_ms: u64,
+    /// Who sends it: a number from 1, in manifest order.
     pub trustee: TrusteeId,
+    /// The member `type`.
     #[serde(rename = "type")]
     pub tag: AgreementTag,
 }
@@ -35,19 +39,22 @@ pub struct Agreement {
 /// The proof of specs/protocol.md section 5, "Share proof". 96 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct ShareProof {
+    /// k·G for the nonce k.
     pub v_base: EncodedPoint,
+    /// k times the weighted sum of the pads.
     pub v_pads: EncodedPoint,
+    /// k + e·(weighted sum of the trustee's secret shares).
     pub z: EncodedScalar,
 }
 
 /// A trustee's decryption shares of one contest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct ContestShares {
+    /// The contest's id.
     pub contest: Id,
+    /// One for all cells and rows of the contest.
     pub proof: ShareProof,
     /// For each cell with ballots, in order, a point per row.
     pub shares: Vec<Vec<EncodedPoint>>,
@@ -56,13 +63,17 @@ pub struct ContestShares {
 /// A trustee's decryption shares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct DecryptionShare {
+    /// Those that are decrypted, in manifest order.
     pub contests: Vec<ContestShares>,
+    /// The head that enough trustees agreed to.
     pub head: Head,
+    /// Over the fingerprint and the entry without this member; `None` only while it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// Who sends it: a number from 1, in manifest order.
     pub trustee: TrusteeId,
+    /// The member `type`.
     #[serde(rename = "type")]
     pub tag: DecryptionShareTag,
 }
@@ -92,13 +103,17 @@ pub struct ContestResult {
 /// The published counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct ElectionResult {
+    /// Which administrator: a number from 1, in manifest order.
     pub administrator: u64,
+    /// All contests, in manifest order.
     pub contests: Vec<ContestResult>,
+    /// Over the fingerprint and the entry without this member; `None` only while it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// By the administrator's clock, milliseconds since the Unix epoch, UTC.
     pub time_ms: u64,
+    /// The member `type`.
     #[serde(rename = "type")]
     pub tag: ResultTag,
 }

@@ -17,16 +17,19 @@ pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 /// One part of a trustee's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Part {
+    /// [`CHUNK_BYTES`] bytes of the message; the last part's are as many as are left, at least one.
     pub chunk: Base64Bytes,
     /// SHA-256 of the whole message.
     pub message: Hash,
     /// From 0.
     pub part: u64,
+    /// How many in all, 2 to 455.
     pub parts: u64,
+    /// Over the fingerprint and the entry without this member; `None` only while it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// Who sends it: a number from 1, in manifest order.
     pub trustee: TrusteeId,
     /// `<name>-part/v1`, where `<name>/v1` is the message's type.
     #[serde(rename = "type")]

@@ -291,7 +291,3 @@ fn bounded(hashes: &[Hash]) -> Result<Vec<tlog_tiles::Hash>, ProofError> {
     }
     Ok(hashes.iter().map(foreign).collect())
 }
-
-#[cfg(test)]
-#[path = "merkle_tests.rs"]
-mod tests;

@@ -28,12 +28,6 @@ pub(super) struct Messages {
     logged: BTreeMap<TrusteeId, usize>,
 }
 
-impl Messages {
-    pub(super) fn pending(&self, trustee: TrusteeId) -> Option<(Hash, u64)> {
-        self.pending.get(&trustee).map(|p| (p.message, p.next))
-    }
-}
-
 impl RecordState {
     pub(super) fn verify_trustee<E: SignedEntry + Clone>(
         &self,

@@ -16,7 +16,7 @@ const only = process.env.VERITALLY_SHOTS !== "0";
 
 export async function launch() {
   mkdirSync(shots, { recursive: true });
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+  const browser = await chromium.launch({ executablePath: process.env.VERITALLY_CHROMIUM ?? "/usr/bin/chromium", args: flags });
   return {
     close: () => browser.close(),
     /** A reader of their own; `faults` collects what must not happen. */

@@ -156,60 +156,115 @@ impl BallotFile {
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum FileProblem {
+    /// Longer than is read.
     #[error("more than {MAX_FILE_BYTES} bytes")]
     TooLong,
+    /// Saved by a program that does not write UTF-8.
     #[error("not UTF-8")]
     Encoding,
+    /// PrefLib: the header's name.
     #[error("the header {0} is missing, repeated or not a number in range")]
     Header(String),
+    /// PrefLib: `# DATA TYPE` and the extension differ.
     #[error("the file says it is of type {found:?}, its name ends in .{expected}")]
-    DataType { found: String, expected: &'static str },
+    DataType {
+        /// What was found.
+        found: String,
+        /// By the file's name.
+        expected: &'static str,
+    },
+    /// PrefLib: headers come first.
     #[error("a header after the first ballot")]
     LateHeader,
+    /// PrefLib: a line without a colon.
     #[error("expected `count: preferences`")]
     NoCount,
+    /// The text where a number of ballots belongs.
     #[error("{0:?} is not a number of ballots from 1 to {MAX_BALLOTS}")]
     Count(String),
+    /// The text, and how many alternatives there are.
     #[error("{0:?} is not the number of an alternative from 1 to {1}")]
     Alternative(String, usize),
+    /// Which one, from 1.
     #[error("alternative {0} occurs twice")]
     Repeated(usize),
+    /// The format, which is of strict orders.
     #[error("alternatives are tied, which a .{0} file does not have")]
     Tie(&'static str),
+    /// A format of complete orders.
     #[error("{found} of {expected} alternatives are ranked, a .{format} file ranks all")]
-    Incomplete { found: usize, expected: usize, format: &'static str },
+    Incomplete {
+        /// What was found.
+        found: usize,
+        /// What belongs there.
+        expected: usize,
+        /// The extension.
+        format: &'static str,
+    },
+    /// A ballot that ranks nobody, in a format that has none.
     #[error("nothing is ranked, or braces are empty")]
     Empty,
+    /// PrefLib: ties stand in braces.
     #[error("braces are not closed, or something stands behind them")]
     Braces,
+    /// PrefLib: a ballot with more or fewer categories.
     #[error("{found} categories, the header announces {expected}")]
-    Categories { found: usize, expected: usize },
+    Categories {
+        /// What was found.
+        found: usize,
+        /// What belongs there.
+        expected: usize,
+    },
+    /// PrefLib: the header's numbers are not those of the lines.
     #[error("{what}: {found} counted, {announced} announced")]
-    Sum { what: &'static str, found: u64, announced: u64 },
+    Sum {
+        /// What is counted.
+        what: &'static str,
+        /// What was found.
+        found: u64,
+        /// In the header.
+        announced: u64,
+    },
+    /// More than are cast in one run.
     #[error("more than {MAX_BALLOTS} ballots")]
     TooMany,
+    /// Nothing to cast.
     #[error("no ballots")]
     NoBallots,
+    /// BLT: the first line.
     #[error("expected the numbers of candidates and of seats")]
     BltFirstLine,
+    /// BLT: a ballot's line.
     #[error("a ballot's line ends with 0, and 0 stands nowhere else")]
     BltEnd,
+    /// BLT: which candidate, from 1.
     #[error("expected the name of candidate {0} in quotation marks (those within it doubled)")]
     BltName(usize),
+    /// BLT: text after the end.
     #[error("nothing may follow the title")]
     BltTrailing,
+    /// BLT: cut off, perhaps while it was copied.
     #[error("the file ends before its candidates are named")]
     BltCut,
+    /// CSV: a comma too many or too few.
     #[error("{found} fields instead of {expected}")]
-    Fields { found: usize, expected: usize },
+    Fields {
+        /// What was found.
+        found: usize,
+        /// What belongs there.
+        expected: usize,
+    },
+    /// CSV: the header's field.
     #[error("the column {0:?} is no contest's id, or occurs twice")]
     Column(String),
+    /// CSV: a field that is no answer.
     #[error(transparent)]
     Mark(MarksError),
+    /// CSV: broken quotation marks and the like.
     #[error("not readable as CSV: {0}")]
     Csv(String),
+    /// The ballot does not fit the election.
     #[error("{0}")]
     Convert(#[from] ConvertError),
 }

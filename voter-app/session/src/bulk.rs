@@ -43,30 +43,59 @@ const MAX_REFUSALS: usize = 100;
 /// Why many ballots can't be cast.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum BulkError {
+    /// The board, its log, or the local state.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A file that can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The journal of earlier runs.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A ballot that is no answer in this election, and its line.
     #[error("ballots, {0}")]
     Ballots(#[from] LineError),
+    /// Each ballot needs a code of its own.
     #[error("{ballots} ballots and {credentials} credentials: issue more codes, or cast fewer with --limit")]
-    TooFewCredentials { ballots: u64, credentials: usize },
+    TooFewCredentials {
+        /// How many ballots.
+        ballots: u64,
+        /// How many codes.
+        credentials: usize,
+    },
+    /// A code of another election, or one that was replaced.
     #[error("codes, line {line}: the credential is not on this election's roll")]
-    NotOnRoll { line: u64 },
+    NotOnRoll {
+        /// From 1.
+        line: u64,
+    },
+    /// One voter would cast two ballots.
     #[error("codes, line {line}: the same code is on line {first}")]
-    Repeated { line: u64, first: u64 },
+    Repeated {
+        /// From 1.
+        line: u64,
+        /// Its other line.
+        first: u64,
+    },
+    /// The voter has voted as often as the manifest allows.
     #[error("codes, line {line}: this credential has cast all {limit} ballots that the election allows")]
-    CastLimit { line: u64, limit: u64 },
+    CastLimit {
+        /// From 1.
+        line: u64,
+        /// How many those are.
+        limit: u64,
+    },
+    /// The row.
     #[error("the journal has a ballot of another credential in row {0}: it was made with another file of codes")]
     OtherCodes(usize),
+    /// The answers do not fit the ballot style.
     #[error("a ballot can't be encrypted: {0}")]
     Encrypt(#[from] BallotError),
+    /// What the board refused; everything else was cast.
     #[error("the board refused {} ballots, the first one, of voter {:?}: {}", .0.len(), .0.first().map(|r| &r.voter), .0.first().map_or("", |r| &r.reason))]
     Refusals(Vec<Refusal>),
+    /// A thread ended early.
     #[error("the computation was interrupted")]
     Interrupted,
 }

@@ -21,18 +21,35 @@ pub struct CodeRow {
 /// What is wrong with a file of codes. Never repeats a code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum CodesError {
+    /// It can't be read, or others may read it too.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Perhaps another file: the first line names no column `code`.
     #[error("the file of codes has no column `code`: it must be the one that the registrar wrote")]
     NoCodeColumn,
+    /// A code that was mistyped or cut.
     #[error("line {line}: {error}")]
-    Code { line: u64, error: CodeError },
+    Code {
+        /// From 1.
+        line: u64,
+        /// What is wrong with it.
+        error: CodeError,
+    },
+    /// The codes were drawn for another election.
     #[error("line {line}: the code is for the election with fingerprint {found}, this one has {expected}")]
-    OtherElection { line: u64, expected: Hash, found: String },
+    OtherElection {
+        /// From 1.
+        line: u64,
+        /// The fingerprint of this election.
+        expected: Hash,
+        /// The one in the file.
+        found: String,
+    },
+    /// A line that can't be read; its number, 0 if that is unknown.
     #[error("line {0}: a field is missing, too long or not UTF-8")]
     Line(u64),
+    /// A header and nothing else.
     #[error("the file of codes has no lines")]
     Empty,
 }

@@ -44,18 +44,29 @@ impl Default for Marks {
 /// What can't be read as an answer.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum MarksError {
+    /// The text, and what separates ids.
     #[error(
         "{0:?} is no selection's id; write ids separated by '{1}', with a value as id:3, ranked as id>id=id, or `blank`"
     )]
     Id(String, char),
+    /// A selection without its number; the text.
     #[error("{0:?} gives no number; write each selection with its own as id:3")]
     Value(String),
+    /// Written as another type of contest is.
     #[error("contest {contest} is of type {rule}: write {expected}")]
-    Form { contest: Id, rule: &'static str, expected: &'static str },
+    Form {
+        /// Which contest.
+        contest: Id,
+        /// The contest's type.
+        rule: &'static str,
+        /// How it is written.
+        expected: &'static str,
+    },
+    /// Borda points need a strict order.
     #[error("selections are tied, and contest {0} (borda) ranks strictly: break the tie")]
     Tied(Id),
+    /// Well written, and against the contest's rule.
     #[error(transparent)]
     Answer(#[from] AnswerError),
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 use crate::ceremony::CeremonyParameters;
-use crate::ceremony::fixture::parameters;
 use crate::ceremony::messages::{
     ConstantTerms, PackageRoute, ceremony_hash, coefficients_hash, commits_hash, rehearsal_transcript,
 };
+use crate::ceremony::tests::fixture::parameters;
 use crate::group::{EncodedPoint, RistrettoPoint, Scalar};
 use crate::hash::Hash;
 use crate::id::TrusteeId;

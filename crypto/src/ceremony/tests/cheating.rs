@@ -1,10 +1,10 @@
 //! Trustees that cheat with their polynomials: refused in the reveal phase, or by who receives the shares.
 
 use super::refused;
-use crate::ceremony::fixture::{
+use crate::ceremony::messages::{ConstantTerms, coefficients_hash, transcript};
+use crate::ceremony::tests::fixture::{
     Fixture, QUORUM, ROWS, TRUSTEES, dealer, decryption_secret, message_hash, parameters, rng,
 };
-use crate::ceremony::messages::{ConstantTerms, coefficients_hash, transcript};
 use crate::ceremony::{Ceremony, CeremonyError, CeremonyPhase, Dealer};
 use crate::group::{EncodedPoint, GroupError, RistrettoPoint, Scalar, random_scalar};
 use crate::hash::Hash;

@@ -1,7 +1,7 @@
 //! Complaints: who is named, and which are refused.
 
 use super::refused;
-use crate::ceremony::fixture::{Fixture, TRUSTEES, dealer, message_hash, rng};
+use crate::ceremony::tests::fixture::{Fixture, TRUSTEES, dealer, message_hash, rng};
 use crate::ceremony::{Ceremony, CeremonyError, CeremonyPhase, ComplaintVerdict, JudgedComplaint};
 use crate::group::EncodedPoint;
 use crate::hash::Hash;
@@ -79,7 +79,7 @@ fn a_complaint_that_opens_the_package_otherwise_is_refused() {
     let honest = complaint(&fixture);
     let expected = CeremonyError::ComplaintProof { trustee: TWO, dealer: ONE };
     let mut other = honest.clone();
-    other.shared = EncodedPoint::from(&crate::ceremony::fixture::decryption_secret(9).public_point());
+    other.shared = EncodedPoint::from(&crate::ceremony::tests::fixture::decryption_secret(9).public_point());
     assert_eq!(refused(&mut fixture.ceremony, |c| c.apply_complaint(&other)), expected);
     let mut other = honest.clone();
     other.shared = EncodedPoint([255; 32]);

@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::refused;
-use crate::ceremony::fixture::{Fixture, ROWS, decryption_secret, message_hash, parameters, rng};
 use crate::ceremony::messages::PackageRoute;
+use crate::ceremony::tests::fixture::{Fixture, ROWS, decryption_secret, message_hash, parameters, rng};
 use crate::ceremony::{Ceremony, CeremonyError, CeremonyPhase};
 use crate::group::{EncodedPoint, GroupError, SecretScalar};
 use crate::hash::Hash;

@@ -12,28 +12,56 @@ use crate::marks::{Marks, MarksError, nothing};
 /// Why a file or a ballot does not fit an election.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum ConvertError {
+    /// A file of rankings is for one contest.
     #[error("the election has several contests: say which one the file is for (--contest)")]
     WhichContest,
+    /// Not in this election.
     #[error("the election has no contest {0}")]
     NoContest(Id),
+    /// The file is of another contest.
     #[error(
         "the file has {alternatives} alternatives and the contest {contest} {selections} selections: they must correspond one by one, in order"
     )]
-    Alternatives { contest: Id, alternatives: usize, selections: usize },
+    Alternatives {
+        /// Which contest.
+        contest: Id,
+        /// In the file.
+        alternatives: usize,
+        /// In the contest.
+        selections: usize,
+    },
+    /// Not in this election.
     #[error("the election has no ballot style {0}")]
     NoStyle(Id),
+    /// The voter's ballot does not have the contest.
     #[error("contest {contest} is not on the ballots of style {style}")]
-    NotOnStyle { contest: Id, style: Id },
+    NotOnStyle {
+        /// Which contest.
+        contest: Id,
+        /// Which ballot style.
+        style: Id,
+    },
+    /// No first preference to take.
     #[error("first preferences are tied: a choice contest takes one; break the tie in the file")]
     TiedFirst,
+    /// An empty ballot where the rule allows none.
     #[error("nothing is marked, and contest {0} can neither be left open nor blank")]
     Nothing(Id),
+    /// Rankings say nothing of scores, and so on.
     #[error("contest {contest} is of type {rule}, which {ballots} say nothing of; cast a .csv file in it")]
-    Type { contest: Id, rule: &'static str, ballots: &'static str },
+    Type {
+        /// Which contest.
+        contest: Id,
+        /// The contest's type.
+        rule: &'static str,
+        /// What the file has.
+        ballots: &'static str,
+    },
+    /// A field of a CSV file.
     #[error(transparent)]
     Marks(#[from] MarksError),
+    /// Well written, and against the contest's rule.
     #[error(transparent)]
     Answer(#[from] AnswerError),
 }

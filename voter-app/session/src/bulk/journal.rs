@@ -29,16 +29,24 @@ const MAX_LINE_BYTES: u64 = MAX_LEAF_BYTES as u64 + 64;
 /// Why a journal can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs)]
 pub enum JournalError {
+    /// It can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Going on with it would mix two elections.
     #[error("{} is the journal of another election, ballot file or contest: delete it to begin anew, or name another one with --journal", .0.display())]
     Other(PathBuf),
+    /// Two processes would cast the same ballots.
     #[error("another process uses the journal {}", .0.display())]
     Locked(PathBuf),
+    /// Not as it was written.
     #[error("line {line} of the journal {} is damaged; delete it to begin anew (ballots that were cast are then refused)", path.display())]
-    Line { path: PathBuf, line: u64 },
+    Line {
+        /// The journal.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+    },
 }
 
 /// What earlier runs did.
