@@ -201,7 +201,7 @@ async fn a_ballot_that_comes_while_a_trustee_waits_for_the_others_is_refused_and
     fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
     let log = cheating::entries(&world).await;
     assert_eq!(largest_seen(&world, 1), log.len() as u64, "the receipt's head, which is the newest, is noted");
-    let with_the_ballot = cheating::files_of(&world, &[log.as_slice(), &[late.clone()]].concat()).await;
+    let with_the_ballot = cheating::files_of(&world, &[log.as_slice(), std::slice::from_ref(&late)].concat()).await;
     let board = cheating::show(&mut world, &log).await;
     let waiting = tokio::spawn(output(world.decrypt(1, 60)));
     // It asks again and again once it waits: after one checkpoint to download and others to wait.
