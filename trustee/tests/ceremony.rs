@@ -14,6 +14,7 @@ use veritally_crypto::id::TrusteeId;
 use veritally_trustee::ceremony::{Next, next};
 use veritally_trustee::journal::{self, Journal};
 use veritally_trustee::key_store::KeyStore;
+use veritally_trustee::replica::{Replica, ReplicaError};
 use veritally_verifier::evidence::{Finding, Weight};
 
 use common::*;
@@ -183,8 +184,7 @@ async fn a_board_that_goes_back_or_forks_during_the_ceremony_is_refused_by_who_h
     let log = cheating::entries(&world).await;
     assert_eq!(log.len(), 3);
     // Every run begins again from the manifest: the journal knows what the last one saw.
-    let seen: Vec<_> = Journal::open(&world.key(1)).unwrap().seen_heads(real.fingerprint.unwrap()).collect();
-    assert_eq!(seen.iter().map(|head| head.tree_size).collect::<Vec<_>>(), [1, 2, 3], "receipts' heads, too");
+    assert_eq!(sizes_seen(&world, 1), [1, 2, 3], "receipts' heads, too");
     cheating::show(&mut world, &log[..2]).await;
     let said = fails_with(world.ceremony(1, 0), "it takes back what it has published").await;
     assert!(said.contains("a log of 2 entries after one of 3") && said.contains("EVIDENCE (rollback)"), "{said}");
@@ -204,6 +204,22 @@ async fn a_board_that_goes_back_or_forks_during_the_ceremony_is_refused_by_who_h
     }
     world.link = real;
     world.hold_ceremony(&[1, 2, 3]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_of_a_receipt_is_noted_and_expected_ever_after() {
+    let mut world = World::create(2, 2, 3).await;
+    let before = cheating::entries(&world).await;
+    let (entry, fingerprint) = (world.ceremony_message_of(1).await, world.link.fingerprint.unwrap());
+    let mut journal = Journal::open(&world.dir.path().join("other")).unwrap();
+    assert_eq!(world.replica().await.post_noted(&entry, &mut journal).await.unwrap(), 1);
+    let seen: Vec<_> = journal.seen_heads(fingerprint).collect();
+    assert_eq!(seen.iter().map(|head| head.tree_size).collect::<Vec<_>>(), [2]);
+    cheating::show(&mut world, &before).await;
+    let mut replica = Replica::connect(&world.link).await.unwrap();
+    replica.expect(seen);
+    let error = replica.update().await.unwrap_err();
+    assert!(matches!(error, ReplicaError::Rollback { seen: 2, found: 1 }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use veritally_crypto::canonical;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::signature::sign;
-use veritally_trustee::journal::{self, Journal};
+use veritally_trustee::journal;
 use veritally_verifier::evidence::{Finding, Weight};
 
 use common::*;
@@ -22,12 +22,6 @@ async fn voted() -> World {
     world.open(3).await;
     world.cast(0, "a").await;
     world
-}
-
-/// What a trustee has agreed to, by its journal.
-fn agreed(world: &World, trustee: usize) -> Option<String> {
-    let journal = Journal::open(&world.key(trustee)).unwrap();
-    journal.agreement(world.link.fingerprint.unwrap()).map(|(_, entry)| entry.to_owned())
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -187,12 +181,6 @@ async fn wrong_shares_and_shares_for_another_head_are_dropped_their_author_named
     assert!(status.contains(&named) && status.contains("the result is published"), "{status}");
 }
 
-/// The largest head that a trustee has noted.
-fn largest_seen(world: &World, trustee: usize) -> u64 {
-    let journal = Journal::open(&world.key(trustee)).unwrap();
-    journal.seen_heads(world.link.fingerprint.unwrap()).map(|head| head.tree_size).max().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ballot_that_comes_while_a_trustee_waits_for_the_others_is_refused_and_the_evidence_shows_it() {
     let mut world = voted().await;
@@ -200,7 +188,11 @@ async fn a_ballot_that_comes_while_a_trustee_waits_for_the_others_is_refused_and
     world.close().await;
     fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
     let log = cheating::entries(&world).await;
-    assert_eq!(largest_seen(&world, 1), log.len() as u64, "the receipt's head, which is the newest, is noted");
+    assert_eq!(
+        sizes_seen(&world, 1).last(),
+        Some(&(log.len() as u64)),
+        "the receipt's head, which is the newest, is noted"
+    );
     let with_the_ballot = cheating::files_of(&world, &[log.as_slice(), std::slice::from_ref(&late)].concat()).await;
     let board = cheating::show(&mut world, &log).await;
     let waiting = tokio::spawn(output(world.decrypt(1, 60)));
@@ -238,11 +230,11 @@ async fn decryption_shares_that_the_journal_does_not_know_are_refused() {
     let world = voted().await;
     world.close().await;
     fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
-    let (journal, old) = (journal::path_of(&world.key(1)), world.dir.path().join("old.journal"));
-    std::fs::copy(&journal, &old).unwrap();
+    let (path, old) = (journal::path_of(&world.key(1)), world.dir.path().join("old.journal"));
+    std::fs::copy(&path, &old).unwrap();
     run_all([1, 2].map(|i| world.decrypt(i, 60))).await;
     assert!(succeeds(world.decrypt(1, 0)).await.contains("its duty is done"));
-    std::fs::copy(&old, &journal).unwrap();
+    std::fs::copy(&old, &path).unwrap();
     fails_with(world.decrypt(1, 0), "decryption shares of this trustee that its journal does not know").await;
 }
 

@@ -38,6 +38,7 @@ use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
 use veritally_trustee::ceremony::Next;
 use veritally_trustee::duty;
 use veritally_trustee::evidence::folder_of;
+use veritally_trustee::journal::{Event, Journal, path_of};
 use veritally_trustee::key_store::KeyStore;
 use veritally_trustee::replica::Replica;
 use veritally_verifier::evidence::{Evidence, Weight};
@@ -353,6 +354,29 @@ impl World {
 /// An entry as it is posted.
 pub fn signed_bytes<E: SignedEntry + Clone>(entry: E, fingerprint: &Hash, key: &SigningSecret) -> Vec<u8> {
     canonical::to_bytes(&sign(entry, fingerprint, key).unwrap()).unwrap()
+}
+
+/// The whole lines of a trustee's journal. ⚠ Not opened as the program does: its lock would for a moment be a child's, too,
+/// that another test is about to start.
+pub fn journal(world: &World, trustee: usize) -> Vec<Event> {
+    let path = path_of(&world.key(trustee));
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    Journal::read(whole, &path).unwrap()
+}
+
+/// What a trustee has agreed to, by its journal.
+pub fn agreed(world: &World, trustee: usize) -> Option<String> {
+    journal(world, trustee).into_iter().find_map(|event| match event {
+        Event::Agreed { entry, .. } => Some(entry),
+        _ => None,
+    })
+}
+
+/// The sizes of the heads that a trustee has noted.
+pub fn sizes_seen(world: &World, trustee: usize) -> Vec<u64> {
+    let events = journal(world, trustee).into_iter();
+    events.filter_map(|event| if let Event::Seen { head, .. } = event { Some(head.tree_size) } else { None }).collect()
 }
 
 /// All evidence that a trustee has kept, by kind, each checked from its own files.
