@@ -36,6 +36,8 @@
 //! What this does not do: check signatures on entries, decide to restart (the caller, [`crate::record`], does), store
 //! anything.
 
+#[cfg(any(test, feature = "sample"))]
+mod cheats;
 mod dealer;
 mod error;
 mod keys;

@@ -1,7 +1,8 @@
 //! Backups: key file and journal in one file, in the `age` format as the key file is, and only called one after it was
 //! opened again.
 //!
-//! `age -d FILE` gives JSON with the members `key` (the content of the key file) and `journal` (its text).
+//! `age -d FILE` gives JSON with the members `key` (the content of the key file) and `journal` (its text). ⚠ The key is no text
+//! in a text: its quotes would be escaped, and what undoes that leaves copies behind.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use veritally_board_api::files::{self, FileError};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::journal::{self, Journal, JournalError};
-use crate::key_store::{KeyStore, KeyStoreError};
+use crate::key_store::{self, KeyStore, KeyStoreError, secret_json};
 use crate::now_ms;
 
 const FORMAT: &str = "veritally-trustee-backup/v1";
@@ -49,7 +50,7 @@ pub enum BackupError {
 struct Content {
     format: String,
     journal: String,
-    key: String,
+    key: key_store::Content,
     made_ms: u64,
 }
 
@@ -83,7 +84,7 @@ impl Opened {
         if self.store.identity().verification_key() != store.identity().verification_key() {
             return wrong("it holds another identity key");
         }
-        if self.content.key != *store.content_text()? {
+        if self.content.key != *store.content() {
             return wrong("it holds other secrets than the key file: it is older, or another one's");
         }
         if self.content.journal != journal.text()? {
@@ -109,11 +110,9 @@ pub fn make(
     passphrase: Zeroizing<String>,
     path: &Path,
 ) -> Result<Opened, BackupError> {
-    let key = store.content_text()?;
-    let content =
-        Content { format: FORMAT.into(), journal: journal.text()?, key: key.as_str().to_owned(), made_ms: now_ms() };
-    let plain = serde_json::to_vec(&content).map_err(|e| KeyStoreError::Encrypt(e.to_string()))?;
-    files::create_secret(path, &store.encrypt(&Zeroizing::new(plain))?)?;
+    let key = store.content().clone();
+    let content = Content { format: FORMAT.into(), journal: journal.text()?, key, made_ms: now_ms() };
+    files::create_secret(path, &store.encrypt(&secret_json(&content)?)?)?;
     // The passphrase as it was typed, the file as it is on disk.
     let opened = open(path, passphrase)?;
     opened.compare(store, journal, path)?;
@@ -130,27 +129,35 @@ pub fn open(path: &Path, passphrase: Zeroizing<String>) -> Result<Opened, Backup
     if content.format != FORMAT {
         return Err(BackupError::Format(path.into()));
     }
-    let store = KeyStore::from_content(path, content.key.as_bytes(), passphrase)?;
+    let store = KeyStore::from_content(path, content.key.clone(), passphrase)?;
     let events = Journal::read(&content.journal, path)?.len();
     Ok(Opened { content, store, events })
 }
 
-/// Makes key file and journal from a backup; neither may exist.
+/// Makes key file and journal from a backup; neither may exist. Interrupted, it can be run again.
 ///
 /// # Errors
 /// [`BackupError`]; what was written before the error can be removed.
 pub fn restore(backup: &Opened, key_file: &Path, work_factor: Option<u8>) -> Result<(), BackupError> {
-    let journal = journal::path_of(key_file);
-    for path in [key_file, &journal] {
-        if path.exists() {
-            return Err(BackupError::Exists(path.into()));
-        }
+    if key_file.exists() {
+        return Err(BackupError::Exists(key_file.into()));
     }
-    files::create_secret(&journal, backup.content.journal.as_bytes())?;
-    backup.store.copy_to(key_file, work_factor)?;
-    let mut journal = Journal::open(key_file)?;
-    journal.restored(now_ms(), backup.content.made_ms)?;
-    Ok(())
+    restore_journal(backup, key_file)?;
+    Ok(backup.store.copy_to(key_file, work_factor)?)
+}
+
+/// ⚠ First the journal, and that it was restored with it, in one: a key file with an old journal that does not say so would
+/// agree again unasked.
+fn restore_journal(backup: &Opened, key_file: &Path) -> Result<(), BackupError> {
+    let (path, made_ms) = (journal::path_of(key_file), backup.content.made_ms);
+    if path.exists() {
+        // By a run that was interrupted before it had written the key file?
+        let events = Journal::read(&backup.content.journal, &path)?;
+        let interrupted = Journal::open(key_file).is_ok_and(|there| there.is_just_restored(&events, made_ms));
+        return if interrupted { Ok(()) } else { Err(BackupError::Exists(path)) };
+    }
+    let text = Journal::restored_text(&backup.content.journal, now_ms(), made_ms, &path)?;
+    Ok(files::create_secret(&path, text.as_bytes())?)
 }
 
 #[cfg(test)]
@@ -188,6 +195,30 @@ mod tests {
         let journal = Journal::open(&at("b.key")).unwrap();
         assert_eq!(journal.agreement(Hash::of(b"e")).unwrap().0, head);
         assert_eq!(journal.restored_from(), Some(backup.made_ms()));
+    }
+
+    #[test]
+    fn a_restore_that_was_interrupted_before_the_key_file_says_so_in_its_journal_and_goes_on() {
+        let (dir, rng) = (tempfile::tempdir().unwrap(), &mut rand::rng());
+        let at = |name: &str| dir.path().join(name);
+        let store = KeyStore::create(&at("a.key"), "Ada", words("correct horse"), Some(2), rng).unwrap();
+        let mut journal = Journal::open(&at("a.key")).unwrap();
+        journal.seen(Hash::of(b"e"), Head { root: Hash::ZERO, tree_size: 7 }, None).unwrap();
+        make(&store, &journal, words("correct horse"), &at("backup.age")).unwrap();
+        let backup = open(&at("backup.age"), words("correct horse")).unwrap();
+        restore_journal(&backup, &at("b.key")).unwrap();
+        assert_eq!(Journal::open(&at("b.key")).unwrap().restored_from(), Some(backup.made_ms()));
+        restore(&backup, &at("b.key"), Some(2)).unwrap();
+        let mut restored = Journal::open(&at("b.key")).unwrap();
+        assert_eq!(restored.events().len(), 2, "one line, and once that it was restored");
+        assert_eq!(restored.restored_from(), Some(backup.made_ms()));
+        // What has been used since, another backup's, or one that does not say so, is not taken for that.
+        std::fs::remove_file(at("b.key")).unwrap();
+        restored.first_seen_closed(Hash::of(b"e"), 5).unwrap();
+        drop(restored);
+        assert!(matches!(restore(&backup, &at("b.key"), Some(2)), Err(BackupError::Exists(_))));
+        std::fs::copy(journal::path_of(&at("a.key")), journal::path_of(&at("c.key"))).unwrap();
+        assert!(matches!(restore(&backup, &at("c.key"), Some(2)), Err(BackupError::Exists(_))));
     }
 
     #[test]

@@ -75,6 +75,9 @@ pub enum CeremonyStop {
         /// As the restart says.
         reason: ExclusionReason,
     },
+    /// Given up by an administrator.
+    #[error("the election was abandoned: there are no keys to make, and this trustee has nothing more to do")]
+    Abandoned,
     /// The key file was restored from a backup older than the ceremony.
     #[error(
         "the log has messages of this trustee that this key file knows nothing of: it is an older backup. \
@@ -127,6 +130,10 @@ pub fn next(
     let (phase, attempt) = (ceremony.phase(), ceremony.parameters().attempt());
     if let Some(exclusion) = state.excluded().iter().find(|exclusion| exclusion.trustee == trustee) {
         return Err(CeremonyStop::Excluded { trustee, reason: exclusion.reason });
+    }
+    // ⚠ Before the question whether it is past its setup: nothing of it is complete.
+    if state.phase() == Phase::Abandoned {
+        return Err(CeremonyStop::Abandoned);
     }
     if phase == CeremonyPhase::Complete || state.phase() != Phase::Setup {
         return Ok(Next::Done);
@@ -205,8 +212,10 @@ pub async fn run(
     let (mut told, mut attempt) = (String::new(), replica.ceremony().parameters().attempt());
     let fingerprint = replica.state().fingerprint();
     replica.expect(journal.seen_heads(fingerprint).collect::<Vec<_>>());
+    let folder = crate::evidence::folder_of(store.path());
+    let keeper = Keeper { folder: &folder, say };
     loop {
-        follow(replica, journal, store, say).await?;
+        replica.follow(journal, &keeper).await?;
         let now = replica.ceremony().parameters().attempt();
         if std::mem::replace(&mut attempt, now) != now {
             say(&format!("an administrator restarted the ceremony: attempt {now} begins, with new polynomials"));
@@ -218,10 +227,10 @@ pub async fn run(
             }
             Next::Post { what, entries } => {
                 let before = replica.state().head();
-                let refused = post(replica, &entries).await.err();
+                let refused = post(replica, journal, &entries).await.err();
                 if let Some(source) = refused {
                     // Somebody else's entry may have come first, a complaint or a restart: then this one is out of date.
-                    follow(replica, journal, store, say).await?;
+                    replica.follow(journal, &keeper).await?;
                     if replica.state().head() == before {
                         return Err(CeremonyStop::Refused { what, source: source.into() });
                     }
@@ -248,36 +257,9 @@ pub async fn run(
     }
 }
 
-async fn post(replica: &Replica, entries: &[Vec<u8>]) -> Result<(), ReplicaError> {
+async fn post(replica: &mut Replica, journal: &mut Journal, entries: &[Vec<u8>]) -> Result<(), ReplicaError> {
     for entry in entries {
-        replica.post(entry).await?;
+        replica.post_noted(entry, journal).await?;
     }
     Ok(())
-}
-
-/// Brings the replica up to date and notes the head; keeps evidence when the board contradicts itself.
-async fn follow(
-    replica: &mut Replica,
-    journal: &mut Journal,
-    store: &KeyStore,
-    say: Say<'_>,
-) -> Result<(), CeremonyStop> {
-    let fingerprint = replica.state().fingerprint();
-    let seen_before = replica.checkpoint().cloned();
-    match replica.update().await {
-        Ok(Some(head)) => {
-            let note = replica.checkpoint().map(ToString::to_string);
-            Ok(journal.seen(fingerprint, head, note)?)
-        }
-        Ok(None) => Ok(()),
-        Err(error) => {
-            if error.is_contradiction() {
-                let folder = crate::evidence::folder_of(store.path());
-                let keeper = Keeper { client: replica.client(), folder: &folder, say };
-                let known: Vec<_> = seen_before.into_iter().collect();
-                keeper.compare(replica.state().manifest(), journal, &known).await;
-            }
-            Err(error.into())
-        }
-    }
 }

@@ -1,10 +1,13 @@
 //! This machine's own copy of a record, verified as a whole, and held against every signed head that was seen before.
 
+use std::path::Path;
+
 use veritally_crypto::hash::Hash;
+use veritally_crypto::id::LeafIndex;
 use veritally_crypto::leaves::Head;
-use veritally_crypto::log::checkpoint::SignedCheckpoint;
+use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use veritally_crypto::log::merkle::{Frontier, leaf_hash};
-use veritally_crypto::log::note::MAX_NOTE_BYTES;
+use veritally_crypto::log::note::{MAX_NOTE_BYTES, Note};
 use veritally_crypto::log::tiles::{MAX_BUNDLE_BYTES, bundles_of, decode_entries};
 use veritally_crypto::manifest::CheckedManifest;
 use veritally_crypto::record::RecordState;
@@ -68,6 +71,46 @@ pub fn verify_and_note(
     Ok(copy)
 }
 
+/// Deepest folder of a log: `tile/entries/x000/x000`.
+const MAX_DEPTH: usize = 5;
+
+/// Removes what a download that was killed has left half written: no log has such files, so that the verification, which is
+/// right to, would refuse the copy for ever.
+pub fn clear_unfinished(folder: &Path) {
+    clear(folder, false, 0);
+}
+
+/// The names of unfinished files, as the library `tempfile` makes them.
+fn is_unfinished(name: &str) -> bool {
+    name.strip_prefix(".tmp").is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// Below the folder itself, only in `tile`: the rest of it may be anything.
+fn clear(folder: &Path, in_tile: bool, depth: usize) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else { continue };
+        let name = name.to_string_lossy();
+        if kind.is_dir() && depth < MAX_DEPTH && (in_tile || name == "tile") {
+            clear(&entry.path(), true, depth + 1);
+        } else if kind.is_file() && is_unfinished(&name) {
+            // What can't be removed, the verification will name.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The manifest of a copy that is not verified yet, if it is the one that is asked for.
+#[must_use]
+pub fn manifest_of(folder: &Folder, fingerprint: Option<Hash>) -> Option<CheckedManifest> {
+    let note = folder.read(CHECKPOINT, MAX_NOTE_BYTES).ok()?.bytes()?;
+    let note = Note::parse(std::str::from_utf8(&note).ok()?).ok()?;
+    let tile = bundles_of(0, Checkpoint::parse(note.text()).ok()?.tree_size).next()?;
+    let bytes = folder.read(&tile.to_string(), MAX_BUNDLE_BYTES).ok()?.bytes()?;
+    let manifest = CheckedManifest::from_leaf(decode_entries(&bytes, tile.width()).ok()?.first()?).ok()?;
+    fingerprint.is_none_or(|expected| expected == manifest.fingerprint()).then_some(manifest)
+}
+
 /// The signed note of a copy.
 #[must_use]
 pub fn kept_checkpoint(folder: &Folder, manifest: &CheckedManifest) -> Option<SignedCheckpoint> {
@@ -75,25 +118,66 @@ pub fn kept_checkpoint(folder: &Folder, manifest: &CheckedManifest) -> Option<Si
     SignedCheckpoint::parse(std::str::from_utf8(&bytes).ok()?, &manifest.log.origin, &manifest.log.key).ok()
 }
 
+/// Calls `each` with index and bytes of every entry of a copy.
+///
+/// # Errors
+/// What `each` says; [`DutyStop::Source`]; [`DutyStop::Interrupted`] when entries are missing, as they are not in a copy that
+/// was verified.
+pub fn for_each_entry(
+    source: &dyn Source,
+    tree_size: u64,
+    mut each: impl FnMut(LeafIndex, &[u8]) -> Result<(), DutyStop>,
+) -> Result<(), DutyStop> {
+    for tile in bundles_of(0, tree_size) {
+        let bytes = source.read(&tile.to_string(), MAX_BUNDLE_BYTES)?.bytes().ok_or(DutyStop::Interrupted)?;
+        let entries = decode_entries(&bytes, tile.width()).map_err(|_| DutyStop::Interrupted)?;
+        for (index, entry) in (tile.range().start..).zip(entries) {
+            each(index, entry)?;
+        }
+    }
+    Ok(())
+}
+
 /// Recomputes the log's root at every size at which a signed head was seen.
 fn check_extends(source: &dyn Source, now: Head, seen: &[Head]) -> Result<(), DutyStop> {
-    let refused = |seen: Head| DutyStop::NotAnExtension { seen, now: now.tree_size };
     let mut open: Vec<Head> = seen.to_vec();
     open.sort_by_key(|head| head.tree_size);
     let mut next = open.into_iter().peekable();
     let mut frontier = Frontier::new();
-    for tile in bundles_of(0, now.tree_size) {
-        let bytes = source.read(&tile.to_string(), MAX_BUNDLE_BYTES)?.bytes();
-        // The verification has read the same files: they are there.
-        let bytes = bytes.ok_or(DutyStop::Interrupted)?;
-        for entry in decode_entries(&bytes, tile.width()).map_err(|_| DutyStop::Interrupted)? {
-            frontier.push(leaf_hash(entry));
-            while let Some(head) = next.next_if(|head| head.tree_size == frontier.size()) {
-                if head.root != frontier.root() {
-                    return Err(refused(head));
-                }
+    for_each_entry(source, now.tree_size, |_, entry| {
+        frontier.push(leaf_hash(entry));
+        while let Some(head) = next.next_if(|head| head.tree_size == frontier.size()) {
+            if head.root != frontier.root() {
+                return Err(DutyStop::NotAnExtension { seen: head, now: now.tree_size });
             }
         }
+        Ok(())
+    })?;
+    match next.last() {
+        Some(larger) => Err(DutyStop::WentBack { seen: larger.tree_size, now: now.tree_size }),
+        None => Ok(()),
     }
-    next.next().map_or(Ok(()), |head| Err(refused(head)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn what_a_killed_download_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("tile/entries/x000")).unwrap();
+        std::fs::create_dir_all(at("elsewhere")).unwrap();
+        let unfinished = [".tmpAb12yZ", "tile/.tmp000000", "tile/entries/x000/.tmpabcdef"];
+        let others =
+            ["checkpoint", ".tmp", ".tmpabcdefg", "tile/000", "tile/entries/.tmpabcde-", "elsewhere/.tmpabcdef"];
+        for name in unfinished.iter().chain(&others) {
+            std::fs::write(at(name), name).unwrap();
+        }
+        clear_unfinished(dir.path());
+        assert!(unfinished.iter().all(|name| !at(name).exists()) && others.iter().all(|name| at(name).exists()));
+        clear_unfinished(&at("not-there"));
+    }
 }

@@ -13,6 +13,7 @@ use veritally_crypto::ceremony::{CeremonyError, Dealer, TrusteeShares};
 use veritally_crypto::decryption::{DecryptionError, decrypt_contest};
 use veritally_crypto::id::TrusteeId;
 use veritally_crypto::leaves::{Agreement, AgreementTag, DecryptionShare, DecryptionShareTag, Head, split};
+use veritally_crypto::log::checkpoint::SignedCheckpoint;
 use veritally_crypto::record::{Phase, RecordState};
 use veritally_crypto::signature::sign;
 use veritally_verifier::source::{DownloadError, Folder, SourceError, download_to};
@@ -94,12 +95,29 @@ pub enum DutyStop {
         /// Size shown now.
         now: u64,
     },
+    /// ⚠ Fewer entries than were seen signed.
+    #[error(
+        "a log of {now} entries is shown after one of {seen} that this trustee has seen signed: this is an older copy (then \
+         export it again), or the board takes back what it has published. Nothing was posted"
+    )]
+    WentBack {
+        /// Seen and signed.
+        seen: u64,
+        /// Shown now.
+        now: u64,
+    },
     /// ⚠ An agreement of this trustee that this machine did not give.
     #[error(
         "the log has an agreement of this trustee that its journal does not know: the key is used elsewhere, or the \
          journal is an old copy. Nothing was posted"
     )]
     ForeignAgreement,
+    /// ⚠ Decryption shares of this trustee that this machine did not make.
+    #[error(
+        "the log has decryption shares of this trustee that its journal does not know: the key is used elsewhere, or the \
+         journal is an old copy. Nothing was posted"
+    )]
+    ForeignShares,
     /// The owner said no.
     #[error("nothing was posted")]
     Declined,
@@ -182,22 +200,23 @@ impl Duty<'_> {
         self.wait_for_closing(&client, started).await?;
         let VerifiedCopy { report, state, .. } = self.wait_for_witnesses(&client, journal, progress, started).await?;
         let mut replica = Replica::from_state(client, state);
+        replica.expect(journal.seen_heads(replica.state().fingerprint()).collect::<Vec<_>>());
         let trustee = replica.trustee(store.identity().verification_key())?;
         let head = closing_head(replica.state(), trustee)?;
         self.wait_for_dispute_window(replica.state(), journal, started).await?;
         let restored_from = journal.restored_from();
         let question = Question { report: &report, head, state: replica.state(), restored_from };
         if let Some(entry) = agreement(store, journal, trustee, &question, self.ask)? {
-            replica.post(&entry).await?;
+            replica.post_noted(&entry, journal).await?;
             (self.say)(&format!("{trustee} agrees to the log of {} entries", head.tree_size));
         }
-        self.wait_for_agreements(&mut replica, started).await?;
+        self.wait_for_agreements(&mut replica, journal, started).await?;
         if replica.state().decryptable().next().is_none() {
             (self.say)("there is nothing to decrypt: no cell has enough ballots");
             return Ok(());
         }
         for entry in shares(replica.state(), store, journal, trustee, rng)? {
-            replica.post(&entry).await?;
+            replica.post_noted(&entry, journal).await?;
         }
         (self.say)("this trustee's decryption shares are in the log; its duty is done");
         Ok(())
@@ -254,15 +273,17 @@ impl Duty<'_> {
         journal: &mut Journal,
         progress: &dyn Progress,
     ) -> Result<VerifiedCopy, DutyStop> {
-        let keeper = Keeper { client, folder: self.evidence, say: self.say };
+        let keeper = self.keeper();
         let manifest = client.manifest(self.link.fingerprint.as_ref()).await?;
+        copy::clear_unfinished(self.folder);
         let folder = match download_to(client, note, self.folder, progress).await {
             Ok(downloaded) => downloaded.folder,
             Err(error) => {
                 use DownloadError::{Forked, NotExtended, WentBack};
-                if matches!(error, Forked(_) | WentBack { .. } | NotExtended { .. }) {
+                let shown = SignedCheckpoint::parse(note, &manifest.log.origin, &manifest.log.key);
+                if let (Forked(_) | WentBack { .. } | NotExtended { .. }, Ok(shown)) = (&error, shown) {
                     let kept = copy::kept_checkpoint(&Folder::new(self.folder), &manifest);
-                    keeper.compare(&manifest, journal, kept.as_slice()).await;
+                    keeper.compare(client, &manifest, &shown, journal, kept.as_slice()).await;
                 }
                 return Err(error.into());
             }
@@ -272,11 +293,19 @@ impl Duty<'_> {
         let fingerprint = self.link.fingerprint;
         let verified = tokio::task::block_in_place(|| copy::verify_and_note(&folder, fingerprint, journal, progress));
         match &verified {
-            Err(DutyStop::NotAnExtension { .. }) => keeper.compare(&manifest, journal, &[]).await,
-            Err(DutyStop::Fails { report, .. }) => keeper.bad_entry(&manifest, &folder, report).await,
+            Err(DutyStop::NotAnExtension { .. } | DutyStop::WentBack { .. }) => {
+                if let Some(shown) = copy::kept_checkpoint(&folder, &manifest) {
+                    keeper.compare(client, &manifest, &shown, journal, &[]).await;
+                }
+            }
+            Err(DutyStop::Fails { report, .. }) => keeper.bad_entry(&folder, &manifest, report),
             _ => {}
         }
         verified
+    }
+
+    fn keeper(&self) -> Keeper<'_> {
+        Keeper { folder: self.evidence, say: self.say }
     }
 
     /// ⚠ The closing entry's own time is the administrator's word: what counts is this machine's clock when it first saw
@@ -305,10 +334,15 @@ impl Duty<'_> {
         }
     }
 
-    async fn wait_for_agreements(&self, replica: &mut Replica, started: Instant) -> Result<(), DutyStop> {
+    async fn wait_for_agreements(
+        &self,
+        replica: &mut Replica,
+        journal: &mut Journal,
+        started: Instant,
+    ) -> Result<(), DutyStop> {
         let mut told = false;
         loop {
-            replica.update().await?;
+            replica.follow(journal, &self.keeper()).await?;
             if replica.state().phase() == Phase::Abandoned {
                 return Err(DutyStop::Abandoned);
             }
@@ -385,7 +419,7 @@ pub fn agreement(
 /// q trustees agreed.
 ///
 /// # Errors
-/// [`DutyStop`].
+/// [`DutyStop::ForeignShares`], and others of [`DutyStop`].
 pub fn shares(
     state: &RecordState,
     store: &mut KeyStore,
@@ -394,10 +428,10 @@ pub fn shares(
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<Vec<u8>>, DutyStop> {
     let head = state.may_release_shares().ok_or(DutyStop::NotClosed(state.phase()))?;
-    if state.shares().iter().any(|share| share.trustee == trustee && share.shares.is_ok()) {
-        return Ok(vec![]);
-    }
     let fingerprint = state.fingerprint();
+    if state.shares().iter().any(|share| share.trustee == trustee && share.shares.is_ok()) {
+        return if journal.has_shares(fingerprint) { Ok(vec![]) } else { Err(DutyStop::ForeignShares) };
+    }
     let make = || -> Result<Vec<String>, DutyStop> {
         let opened = open_shares(state, store, trustee)?;
         let mut contests = vec![];

@@ -17,11 +17,11 @@ use veritally_crypto::leaves::Head;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
-    /// A signed checkpoint that this trustee has verified.
+    /// A head that the board has signed, in a checkpoint or a receipt: the log must pass through it for ever.
     Seen {
         /// The election.
         fingerprint: Hash,
-        /// The log's head then.
+        /// It.
         head: Head,
         /// The signed note, word by word: evidence, should the board ever contradict it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -193,12 +193,23 @@ impl Journal {
         parse(text).map_err(|line| JournalError::Damaged { path: from.into(), line })
     }
 
-    /// Notes that this journal was restored.
+    /// The text of a backup's journal with the note that it was restored: the two must never be on disk one without the
+    /// other.
     ///
     /// # Errors
-    /// [`JournalError::Io`].
-    pub fn restored(&mut self, time_ms: u64, backup_ms: u64) -> Result<(), JournalError> {
-        self.write(Event::Restored { time_ms, backup_ms })
+    /// [`JournalError::Io`]; none that occurs.
+    pub fn restored_text(text: &str, time_ms: u64, backup_ms: u64, from: &Path) -> Result<String, JournalError> {
+        let line = serde_json::to_string(&Event::Restored { time_ms, backup_ms });
+        let line = line.map_err(|e| JournalError::Io { path: from.into(), source: e.into() })?;
+        Ok(format!("{text}{line}\n"))
+    }
+
+    /// Whether these events are those of a backup with nothing after them but that they were restored from it.
+    #[must_use]
+    pub fn is_just_restored(&self, backup: &[Event], made_ms: u64) -> bool {
+        let after = self.events.strip_prefix(backup);
+        let note = |event: &Event| matches!(event, Event::Restored { backup_ms, .. } if *backup_ms == made_ms);
+        after.is_some_and(|after| matches!(after, [event] if note(event)))
     }
 
     /// When the newest backup was made that this journal was restored from, if it was.
@@ -220,7 +231,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes a verified head.
+    /// Notes a signed head.
     ///
     /// # Errors
     /// [`JournalError::Io`].
@@ -270,6 +281,12 @@ impl Journal {
             Event::Agreed { fingerprint: f, head, entry } if *f == fingerprint => Some((*head, entry.as_str())),
             _ => None,
         })
+    }
+
+    /// Whether shares were made for an election.
+    #[must_use]
+    pub fn has_shares(&self, fingerprint: Hash) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Shares { fingerprint: f, .. } if *f == fingerprint))
     }
 
     /// The entry to post for an agreement to `head`: the one given before, or what `make` gives, written down first.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Read as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use age::secrecy::SecretString;
@@ -48,9 +50,10 @@ pub enum KeyStoreError {
     Encrypt(String),
 }
 
-#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+/// What is encrypted in a key file.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
-struct Content {
+pub(crate) struct Content {
     format: String,
     name: String,
     identity_seed: String,
@@ -60,9 +63,32 @@ struct Content {
     seeds: BTreeMap<String, Seed>,
 }
 
-#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
 struct Seed(String);
+
+/// Counts bytes.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A secret as JSON, in a buffer of the right length from the beginning: one that grows leaves copies behind.
+pub(crate) fn secret_json(secret: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+    let refused = |error: serde_json::Error| KeyStoreError::Encrypt(error.to_string());
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, secret).map_err(refused)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *bytes, secret).map_err(refused)?;
+    Ok(bytes)
+}
 
 const FORMAT: &str = "veritally-trustee-key/v1";
 
@@ -111,7 +137,7 @@ impl KeyStore {
             seeds: BTreeMap::new(),
         };
         let store = Self { path: path.into(), passphrase, content, identity, decryption_secret, work_factor };
-        files::create_secret(path, &store.encrypt(store.content_text()?.as_bytes())?)?;
+        files::create_secret(path, &store.encrypt(&secret_json(&store.content)?)?)?;
         Ok(store)
     }
 
@@ -121,7 +147,8 @@ impl KeyStore {
     /// [`KeyStoreError`]: unreadable, readable by others, wrong passphrase, damaged.
     pub fn open(path: &Path, passphrase: Zeroizing<String>) -> Result<Self, KeyStoreError> {
         let plain = Self::decrypt(path, &passphrase)?;
-        Self::from_content(path, &plain, passphrase)
+        let content = serde_json::from_slice(&plain).map_err(|_| KeyStoreError::Content { path: path.into() })?;
+        Self::from_content(path, content, passphrase)
     }
 
     /// What is in an encrypted file.
@@ -133,17 +160,21 @@ impl KeyStore {
         }
         let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.as_str()));
         identity.set_max_work_factor(MAX_WORK_FACTOR);
-        Ok(Zeroizing::new(age::decrypt(&identity, &encrypted).map_err(|_| refused())?))
+        let decryptor = age::Decryptor::new_buffered(encrypted.as_slice()).map_err(|_| refused())?;
+        let mut reader = decryptor.decrypt(iter::once(&identity as &dyn age::Identity)).map_err(|_| refused())?;
+        // As long as what it is in, which is longer: a buffer that grows leaves copies behind.
+        let mut plain = Zeroizing::new(Vec::with_capacity(encrypted.len()));
+        reader.read_to_end(&mut plain).map_err(|_| refused())?;
+        Ok(plain)
     }
 
     /// From a key file's content; `path` is where it came from and where changes are written.
     pub(crate) fn from_content(
         path: &Path,
-        plain: &[u8],
+        content: Content,
         passphrase: Zeroizing<String>,
     ) -> Result<Self, KeyStoreError> {
         let damaged = || KeyStoreError::Content { path: path.into() };
-        let content: Content = serde_json::from_slice(plain).map_err(|_| damaged())?;
         if content.format != FORMAT {
             return Err(damaged());
         }
@@ -154,10 +185,9 @@ impl KeyStore {
         Ok(Self { path: path.into(), passphrase, content, identity, decryption_secret, work_factor: None })
     }
 
-    /// The content as it is encrypted.
-    pub(crate) fn content_text(&self) -> Result<Zeroizing<String>, KeyStoreError> {
-        let text = serde_json::to_string(&self.content).map_err(|e| KeyStoreError::Encrypt(e.to_string()))?;
-        Ok(Zeroizing::new(text))
+    /// What is encrypted.
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
     /// Encrypts with this key file's passphrase.
@@ -174,10 +204,9 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError`].
     pub fn copy_to(&self, path: &Path, work_factor: Option<u8>) -> Result<(), KeyStoreError> {
-        let text = self.content_text()?;
-        let mut copy = Self::from_content(path, text.as_bytes(), self.passphrase.clone())?;
+        let mut copy = Self::from_content(path, self.content.clone(), self.passphrase.clone())?;
         copy.work_factor = work_factor;
-        Ok(files::create_secret(path, &copy.encrypt(text.as_bytes())?)?)
+        Ok(files::create_secret(path, &copy.encrypt(&secret_json(&copy.content)?)?)?)
     }
 
     /// Keeps writing with this scrypt work factor (its base-two logarithm).
@@ -230,7 +259,7 @@ impl KeyStore {
             let mut seed = Zeroizing::new([0; 32]);
             rng.fill_bytes(seed.as_mut());
             self.content.seeds.insert(name.clone(), Seed(hex::encode(seed.as_slice())));
-            let sealed = self.content_text().and_then(|text| self.encrypt(text.as_bytes()));
+            let sealed = secret_json(&self.content).and_then(|json| self.encrypt(&json));
             let written = sealed.and_then(|bytes| Ok(files::write_secret(&self.path, &bytes)?));
             if let Err(error) = written {
                 self.content.seeds.remove(&name);
@@ -283,6 +312,21 @@ mod tests {
             KeyStore::create(&path, "Bob", passphrase("another one"), QUICK, rng),
             Err(KeyStoreError::File(_))
         ));
+    }
+
+    #[test]
+    fn secrets_are_written_to_buffers_that_do_not_grow() {
+        let (dir, rng) = (tempfile::tempdir().unwrap(), &mut rand::rng());
+        let path = dir.path().join("trustee.key");
+        let mut store = KeyStore::create(&path, "Ada", passphrase("correct horse"), QUICK, rng).unwrap();
+        for attempt in 1..5 {
+            store.ceremony_seed(&Hash::of(b"e"), attempt, rng).unwrap();
+        }
+        let json = secret_json(&store.content).unwrap();
+        assert_eq!((json.capacity(), json.as_slice()), (json.len(), &*serde_json::to_vec(&store.content).unwrap()));
+        let plain = KeyStore::decrypt(&path, &store.passphrase).unwrap();
+        assert_eq!(plain.as_slice(), json.as_slice());
+        assert_eq!(plain.capacity(), std::fs::read(&path).unwrap().len());
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 use veritally_board_api::Link;
 use veritally_board_api::manual::Manual;
 use veritally_crypto::hash::Hash;
 use veritally_trustee::passphrase;
+use veritally_verifier::terminal::printable;
 
 mod commands;
 
@@ -76,6 +78,14 @@ enum Command {
         /// Where to write the public file
         #[arg(long)]
         public: PathBuf,
+    },
+    /// Write the public file once more, from the key file: the same keys, the same fingerprint
+    Public {
+        #[command(flatten)]
+        key: Key,
+        /// The file to write
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Show a public file's enrolment fingerprint, to read aloud and as a QR code
     Fingerprint {
@@ -220,15 +230,23 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("veritally-trustee: {error:#}");
+            // A board's own words may be in it.
+            eprintln!("veritally-trustee: {}", printable(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
 }
 
+/// ⚠ The limit alone does not keep a core from a handler that the kernel pipes it to: a process that is not dumpable does.
+fn no_core_dumps() -> anyhow::Result<()> {
+    let refused = "core dumps can't be switched off";
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context(refused)?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context(refused)
+}
+
 /// What holds for every command: no secrets in core files, and Ctrl-C leaves no terminal without echo.
 fn prepare() -> anyhow::Result<()> {
-    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).context("core dumps can't be switched off")?;
+    no_core_dumps()?;
     let mut interrupts = signal(SignalKind::interrupt()).context("Ctrl-C can't be waited for")?;
     // A task of its own: the command may be busy with a verification.
     tokio::spawn(async move {
@@ -241,4 +259,17 @@ fn prepare() -> anyhow::Result<()> {
         });
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn neither_a_file_nor_a_handler_gets_a_core() {
+        no_core_dumps().unwrap();
+        assert_eq!(rlimit::getrlimit(rlimit::Resource::CORE).unwrap(), (0, 0));
+        assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
 }

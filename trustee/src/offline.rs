@@ -15,10 +15,11 @@ use veritally_verifier::source::Folder;
 use crate::ceremony::{self, CeremonyStop, Next};
 use crate::copy::{self, VerifiedCopy};
 use crate::duty::{self, DutyStop, Question};
+use crate::evidence::Keeper;
 use crate::journal::Journal;
 use crate::key_store::KeyStore;
 use crate::status::names;
-use crate::{now_ms, replica};
+use crate::{Say, now_ms, replica};
 
 /// Why there is nothing to carry back.
 #[derive(Debug, thiserror::Error)]
@@ -59,51 +60,80 @@ pub struct Said {
     pub entries: Vec<Vec<u8>>,
 }
 
-/// A trustee's next words on the record in a folder.
-///
-/// # Errors
-/// [`OfflineStop`].
-pub fn step(
-    folder: &Path,
-    fingerprint: Option<Hash>,
-    accept_early: bool,
-    (store, journal): (&mut KeyStore, &mut Journal),
-    ask: &dyn Fn(&Question<'_>) -> bool,
-    progress: &dyn Progress,
-    rng: &mut impl CryptoRng,
-) -> Result<Said, OfflineStop> {
-    let copy = copy::verify_and_note(&Folder::new(folder), fingerprint, journal, progress)?;
-    let VerifiedCopy { report, state, uncosigned } = copy;
-    let trustee = replica::trustee_of(&state, store.identity().verification_key())?;
-    if state.phase() == Phase::Setup {
-        return match ceremony::next(&state, store, trustee, rng)? {
-            Next::Post { what, entries } => Ok(Said { what, entries }),
-            Next::Wait { phase, missing } => {
-                Err(OfflineStop::Wait(format!("{} is awaited in the {phase} phase", names(&missing))))
-            }
-            Next::Failed { named } => Err(OfflineStop::Wait(format!("{named}; an administrator must restart"))),
-            Next::Done => Err(OfflineStop::Wait("the key ceremony is complete".into())),
-        };
+/// How a folder is answered.
+pub struct Offline<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// The election that it must hold.
+    pub fingerprint: Hash,
+    /// Where evidence is kept, should the record show that the board cheated.
+    pub evidence: &'a Path,
+    /// Whether a closing before the announced end of voting is accepted.
+    pub accept_early_closing: bool,
+    /// Shown what is agreed to; true agrees.
+    pub ask: &'a dyn Fn(&Question<'_>) -> bool,
+    /// Told where evidence is.
+    pub say: Say<'a>,
+}
+
+impl Offline<'_> {
+    /// A trustee's next words on the record.
+    ///
+    /// # Errors
+    /// [`OfflineStop`].
+    pub fn step(
+        &self,
+        store: &mut KeyStore,
+        journal: &mut Journal,
+        progress: &dyn Progress,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Said, OfflineStop> {
+        let VerifiedCopy { report, state, uncosigned } = self.verify(journal, progress)?;
+        let trustee = replica::trustee_of(&state, store.identity().verification_key())?;
+        if state.phase() == Phase::Setup {
+            return match ceremony::next(&state, store, trustee, rng)? {
+                Next::Post { what, entries } => Ok(Said { what, entries }),
+                Next::Wait { phase, missing } => {
+                    Err(OfflineStop::Wait(format!("{} is awaited in the {phase} phase", names(&missing))))
+                }
+                Next::Failed { named } => Err(OfflineStop::Wait(format!("{named}; an administrator must restart"))),
+                Next::Done => Err(OfflineStop::Wait("the key ceremony is complete".into())),
+            };
+        }
+        let head = duty::closing_head(&state, trustee)?;
+        if let Some(uncosigned) = uncosigned {
+            return Err(DutyStop::NotCosigned(uncosigned).into());
+        }
+        let left = duty::window_ends(&state, journal, self.accept_early_closing)?.saturating_sub(now_ms());
+        if left > 0 {
+            return Err(DutyStop::DisputeWindow(left.div_ceil(1_000)).into());
+        }
+        let question = Question { report: &report, head, state: &state, restored_from: journal.restored_from() };
+        if let Some(entry) = duty::agreement(store, journal, trustee, &question, self.ask)? {
+            return Ok(Said { what: "agreement", entries: vec![entry] });
+        }
+        if state.may_release_shares().is_none() {
+            let missing = names(&crate::status::not_agreed(&state));
+            return Err(OfflineStop::Wait(format!("too few have agreed; {missing} have not")));
+        }
+        let entries = duty::shares(&state, store, journal, trustee, rng)?;
+        if entries.is_empty() {
+            return Err(OfflineStop::Wait("this trustee's duty is done".into()));
+        }
+        Ok(Said { what: "decryption shares", entries })
     }
-    let head = duty::closing_head(&state, trustee)?;
-    if let Some(uncosigned) = uncosigned {
-        return Err(DutyStop::NotCosigned(uncosigned).into());
+
+    /// The folder verified as a whole; evidence is kept of what is wrong with it.
+    fn verify(&self, journal: &mut Journal, progress: &dyn Progress) -> Result<VerifiedCopy, DutyStop> {
+        let folder = Folder::new(self.folder);
+        let verified = copy::verify_and_note(&folder, Some(self.fingerprint), journal, progress);
+        let Some(manifest) = copy::manifest_of(&folder, Some(self.fingerprint)) else { return verified };
+        let keeper = Keeper { folder: self.evidence, say: self.say };
+        match &verified {
+            Err(DutyStop::NotAnExtension { .. }) => keeper.compare_copy(&folder, &manifest, journal),
+            Err(DutyStop::Fails { report, .. }) => keeper.bad_entry(&folder, &manifest, report),
+            _ => {}
+        }
+        verified
     }
-    let left = duty::window_ends(&state, journal, accept_early)?.saturating_sub(now_ms());
-    if left > 0 {
-        return Err(DutyStop::DisputeWindow(left.div_ceil(1_000)).into());
-    }
-    let question = Question { report: &report, head, state: &state, restored_from: journal.restored_from() };
-    if let Some(entry) = duty::agreement(store, journal, trustee, &question, ask)? {
-        return Ok(Said { what: "agreement", entries: vec![entry] });
-    }
-    if state.may_release_shares().is_none() {
-        let missing = names(&crate::status::not_agreed(&state));
-        return Err(OfflineStop::Wait(format!("too few have agreed; {missing} have not")));
-    }
-    let entries = duty::shares(&state, store, journal, trustee, rng)?;
-    if entries.is_empty() {
-        return Err(OfflineStop::Wait("this trustee's duty is done".into()));
-    }
-    Ok(Said { what: "decryption shares", entries })
 }

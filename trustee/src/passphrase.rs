@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// Shorter ones are refused when a key file is made.
 pub const MIN_CHARACTERS: usize = 10;
 /// Longest that is read from a descriptor.
-const MAX_BYTES: u64 = 1_024;
+const MAX_BYTES: usize = 1_024;
 /// The environment variable.
 pub const VARIABLE: &str = "VERITALLY_PASSPHRASE";
 
@@ -64,9 +64,10 @@ pub fn read(fd: Option<i32>, new: bool) -> Result<Zeroizing<String>, PassphraseE
 fn from_descriptor(fd: i32) -> Result<Zeroizing<String>, PassphraseError> {
     let path = format!("/dev/fd/{fd}");
     let refuse = |source| PassphraseError::Read { from: format!("descriptor {fd}"), source };
-    let mut text = Zeroizing::new(String::new());
+    // A buffer that grows leaves copies behind; read_to_string grows one that is exactly full.
+    let mut text = Zeroizing::new(String::with_capacity(2 * MAX_BYTES));
     let file = std::fs::File::open(path).map_err(refuse)?;
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(refuse)?;
+    file.take(MAX_BYTES as u64).read_to_string(&mut text).map_err(refuse)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 

@@ -3,15 +3,15 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use veritally_crypto::canonical;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::signature::sign;
-use veritally_trustee::evidence::folder_of;
-use veritally_trustee::journal::Journal;
-use veritally_verifier::evidence::{Evidence, Finding, Weight};
+use veritally_trustee::journal;
+use veritally_verifier::evidence::{Finding, Weight};
 
 use common::*;
 
@@ -22,23 +22,6 @@ async fn voted() -> World {
     world.open(3).await;
     world.cast(0, "a").await;
     world
-}
-
-/// The only evidence that a trustee has kept, checked from its own files.
-fn evidence(world: &World, trustee: usize) -> (Evidence, Weight) {
-    let folder = folder_of(&world.key(trustee));
-    let mut found: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(found.len(), 1, "{found:?}");
-    let evidence = Evidence::read(&found.pop().unwrap()).unwrap();
-    let weight = evidence.check().unwrap();
-    assert_eq!(evidence.fingerprint(), world.link.fingerprint);
-    (evidence, weight)
-}
-
-/// What a trustee has agreed to, by its journal.
-fn agreed(world: &World, trustee: usize) -> Option<String> {
-    let journal = Journal::open(&world.key(trustee)).unwrap();
-    journal.agreement(world.link.fingerprint.unwrap()).map(|(_, entry)| entry.to_owned())
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -114,7 +97,7 @@ async fn an_agreement_that_the_journal_does_not_know_is_refused() {
     let world = voted().await;
     world.close().await;
     fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
-    std::fs::remove_file(veritally_trustee::journal::path_of(&world.key(1))).unwrap();
+    std::fs::remove_file(journal::path_of(&world.key(1))).unwrap();
     fails_with(world.decrypt(1, 0), "an agreement of this trustee that its journal does not know").await;
 }
 
@@ -196,6 +179,125 @@ async fn wrong_shares_and_shares_for_another_head_are_dropped_their_author_named
     world.publish().await;
     let status = succeeds(world.status()).await;
     assert!(status.contains(&named) && status.contains("the result is published"), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ballot_that_comes_while_a_trustee_waits_for_the_others_is_refused_and_the_evidence_shows_it() {
+    let mut world = voted().await;
+    let late = world.ballot(1, "b").await;
+    world.close().await;
+    fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
+    let log = cheating::entries(&world).await;
+    assert_eq!(
+        sizes_seen(&world, 1).last(),
+        Some(&(log.len() as u64)),
+        "the receipt's head, which is the newest, is noted"
+    );
+    let with_the_ballot = cheating::files_of(&world, &[log.as_slice(), std::slice::from_ref(&late)].concat()).await;
+    let board = cheating::show(&mut world, &log).await;
+    let waiting = tokio::spawn(output(world.decrypt(1, 60)));
+    // It asks again and again once it waits: after one checkpoint to download and others to wait.
+    let mut asked = 0;
+    while asked < 4 {
+        asked += board.asked().iter().filter(|path| path.ends_with("/checkpoint")).count();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    board.show(with_the_ballot);
+    let waited = waiting.await.unwrap();
+    let said = text(&waited);
+    assert!(!waited.status.success() && said.contains("EVIDENCE (bad-entry)"), "{said}");
+    assert!(said.contains("breaks the rules: the election is closed: it takes no ballot now"), "{said}");
+    let (found, weight) = evidence(&world, 1);
+    let Finding::BadEntry { entry, index, .. } = found.finding else { panic!("{found:?}") };
+    assert_eq!((entry, index, weight), (late, log.len() as u64, Weight::Proof));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_that_hides_an_agreement_for_which_it_gave_a_receipt_is_refused() {
+    let mut world = voted().await;
+    world.close().await;
+    fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
+    let mut log = cheating::entries(&world).await;
+    log.pop();
+    cheating::show(&mut world, &log).await;
+    let said = fails_with(world.decrypt(1, 0), "the board takes back what it has published").await;
+    assert!(said.contains("EVIDENCE (rollback)"), "{said}");
+    assert_eq!(evidence(&world, 1).1, Weight::Testimony);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decryption_shares_that_the_journal_does_not_know_are_refused() {
+    let world = voted().await;
+    world.close().await;
+    fails_with(world.decrypt(1, 0), "1 of 2 agreements").await;
+    let (path, old) = (journal::path_of(&world.key(1)), world.dir.path().join("old.journal"));
+    std::fs::copy(&path, &old).unwrap();
+    run_all([1, 2].map(|i| world.decrypt(i, 60))).await;
+    assert!(succeeds(world.decrypt(1, 0)).await.contains("its duty is done"));
+    std::fs::copy(&old, &path).unwrap();
+    fails_with(world.decrypt(1, 0), "decryption shares of this trustee that its journal does not know").await;
+}
+
+/// `offline` on a folder.
+fn offline(world: &World, trustee: usize, record: &Path) -> Command {
+    let (fingerprint, out) = (world.link.fingerprint.unwrap().to_string(), world.dir.path().join("out.jsonl"));
+    let (record, out) = (record.to_str().unwrap(), out.to_str().unwrap());
+    let more = ["--record", record, "--fingerprint", &fingerprint, "--out", out, "--yes", "--accept-early-closing"];
+    world.command(trustee, "offline", &more)
+}
+
+/// What the board shows now, in a folder.
+async fn exported(world: &World, name: &str) -> PathBuf {
+    let folder = world.dir.path().join(name);
+    succeeds(world.about("export", &["--out", folder.to_str().unwrap()])).await;
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trustee_without_a_network_keeps_evidence_of_forks_but_not_of_old_folders() {
+    let mut world = World::create(2, 2, 3).await;
+    let real = world.link.clone();
+    let old = exported(&world, "old").await;
+    for trustee in [1, 3] {
+        fails_with(world.ceremony(trustee, 0), "still waiting").await;
+    }
+    let now = exported(&world, "now").await;
+    assert!(succeeds(offline(&world, 2, &now)).await.contains("commit: 1 entries"));
+    let said = fails_with(offline(&world, 2, &old), "this is an older copy").await;
+    assert!(!said.contains("EVIDENCE") && kept(&world, 2).is_empty(), "{said}");
+    let log = cheating::entries(&world).await;
+    let swapped = [log[0].clone(), log[2].clone(), log[1].clone()];
+    let longer = [swapped.as_slice(), &[world.ceremony_message_of(2).await]].concat();
+    for (number, shown) in [swapped.as_slice(), &longer, &swapped[..2]].into_iter().enumerate() {
+        world.link = real.clone();
+        cheating::show(&mut world, shown).await;
+        let folder = exported(&world, &number.to_string()).await;
+        match number {
+            // Only trustee 2 has seen a head, that of three entries: the older folder proves nothing to it.
+            2 => drop(fails_with(offline(&world, 2, &folder), "this is an older copy").await),
+            _ => drop(fails_with(offline(&world, 2, &folder), "EVIDENCE (fork)").await),
+        }
+    }
+    let kept = kept(&world, 2);
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|(found, weight)| found.finding.kind() == "fork" && *weight == Weight::Proof));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trustee_without_a_network_keeps_evidence_of_a_ballot_after_closing() {
+    let mut world = voted().await;
+    let late = world.ballot(1, "b").await;
+    world.close().await;
+    let mut log = cheating::entries(&world).await;
+    log.push(late.clone());
+    cheating::show(&mut world, &log).await;
+    let folder = exported(&world, "carried").await;
+    let said = fails_with(offline(&world, 1, &folder), "the election's record does NOT verify").await;
+    assert!(said.contains("EVIDENCE (bad-entry)"), "{said}");
+    let (found, weight) = evidence(&world, 1);
+    let Finding::BadEntry { entry, .. } = found.finding else { panic!("{found:?}") };
+    assert_eq!((entry, weight), (late, Weight::Proof));
+    assert_eq!(agreed(&world, 1), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use veritally_trustee::journal;
+use veritally_trustee::key_store::KeyStore;
+use zeroize::Zeroizing;
 
 use common::*;
 
@@ -140,6 +142,9 @@ async fn an_agreement_is_asked_for_after_everything_was_shown() {
             terminal.expect("Passphrase of the key file: ");
             terminal.write(passphrase);
             if !answer.is_empty() {
+                terminal.expect("downloading files");
+                terminal.expect("verifying the whole record");
+                terminal.expect("verifying entries");
                 terminal.expect("You are about to agree to this, once and for ever:");
                 terminal.expect("election     Test");
                 terminal.expect("ballots      2 cast, 2 counted");
@@ -164,6 +169,104 @@ async fn an_agreement_is_asked_for_after_everything_was_shown() {
     let (screen, good) = decrypt("", 60, PASSPHRASE).await.unwrap();
     assert!(good && screen.contains("its duty is done"), "{screen}");
     assert!(second.await.unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_errors_from_elsewhere_can_not_drive_the_terminal() {
+    // Clears the screen, writes a line of its own, and turns the direction of writing.
+    let hostile = "\u{1b}[2J\u{1b}[1;1HPASS\r\n\u{9b}31m\u{202e}Name";
+    let contest = "[[contests]]\nid = \"chair\"\nname = \"Chair\"\n\
+                   rule = { type = \"choice\", min = 1, max = 1, seats = 1, blank = false }\n\
+                   selections = [{ id = \"a\", name = \"A\" }, { id = \"b\", name = \"B\" }]\n";
+    let mut world = World::create_named((2, 2, 3), (hostile, hostile), contest).await;
+    world.hold_ceremony(&[1, 2, 3]).await;
+    world.open(1).await;
+    world.cast(0, "a").await;
+    world.close().await;
+    let (public, strange) = (world.dir.path().join("public.json"), world.dir.path().join("strange.json"));
+    let made = succeeds(world.command(1, "public", &["--out", public.to_str().unwrap()])).await;
+    std::fs::write(&strange, "{\"\\u001b[2J\":1}").unwrap();
+    let fingerprint = |path: &std::path::Path| {
+        let mut command = Command::new(PROGRAM);
+        command.arg("fingerprint").arg(path);
+        command
+    };
+    let link = world.link.to_string();
+    let asked = world.command(1, "decrypt", &["--link", &link, "--wait", "0", "--accept-early-closing"]);
+    let shown = [
+        made,
+        succeeds(fingerprint(&public)).await,
+        succeeds(world.status()).await,
+        fails_with(asked, "nothing was posted").await,
+        fails_with(fingerprint(&strange), "is no public file").await,
+    ];
+    for text in &shown {
+        let control = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!text.contains(control) && !text.contains("\nPASS") && text.contains('?'), "{text:?}");
+    }
+    assert!(shown[..4].iter().all(|text| text.contains("?[2J?[1;1HPASS???31m?Name")), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_file_is_made_again_and_read_aloud_with_the_same_characters() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).env("VERITALLY_PASSPHRASE", PASSPHRASE).stdin(Stdio::null());
+        command
+    };
+    let (key, public, again) = (at("key"), at("public.json"), at("again.json"));
+    let init = ["init", "--work-factor", "2", "--name", "Ada", "--key", &key, "--public", &public];
+    // Interrupted before the public file: its folder is not there.
+    let mut interrupted = init;
+    let nowhere = at("nowhere/public.json");
+    interrupted[8] = &nowhere;
+    fails_with(run(&interrupted), "can't write").await;
+    fails_with(run(&init), "can't create").await;
+    let made = succeeds(run(&["public", "--key", &key, "--out", &public])).await;
+    let words = made.lines().find_map(|line| line.strip_prefix("read aloud   ")).unwrap().to_owned();
+    assert_eq!(words.len(), 24);
+    let remade = succeeds(run(&["public", "--key", &key, "--out", &again])).await;
+    assert!(remade.contains(&words), "{remade}");
+    let shown = succeeds(run(&["fingerprint", &public, &again])).await;
+    assert!(shown.matches(&words).count() == 2 && shown.matches("name         Ada").count() == 2, "{shown}");
+    assert!(shown.contains('█') || shown.contains('▀'), "{shown}");
+    // A file that was changed on the way proves nothing any more.
+    let other = at("other.json");
+    let store = KeyStore::open(std::path::Path::new(&key), Zeroizing::new(PASSPHRASE.into())).unwrap();
+    let mut keys = store.public_keys(&mut rng(1));
+    keys.identity_key = veritally_crypto::signature::SigningSecret::from_seed(&[7; 32]).verification_key();
+    std::fs::write(&other, veritally_crypto::canonical::to_bytes(&keys).unwrap()).unwrap();
+    fails_with(run(&["fingerprint", &other]), "other.json").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_opened_with_the_program_age() {
+    if Command::new("age").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: the program age is not installed (package age; scripts/test unit installs it)");
+        return;
+    }
+    let world = World::create(2, 2, 3).await;
+    fails_with(world.ceremony(1, 0), "still waiting").await;
+    let (backup, plain) = (world.dir.path().join("backup.age"), world.dir.path().join("plain.json"));
+    succeeds(world.command(1, "backup", &["--out", backup.to_str().unwrap()])).await;
+    let line = format!("age -d -o {} {}", plain.display(), backup.display());
+    let (screen, good) = tokio::task::spawn_blocking(move || {
+        let mut terminal = Terminal::run(&line);
+        terminal.expect("Enter passphrase");
+        terminal.write(PASSPHRASE);
+        terminal.end()
+    })
+    .await
+    .unwrap();
+    assert!(good, "{screen}");
+    let plain: serde_json::Value = serde_json::from_slice(&std::fs::read(plain).unwrap()).unwrap();
+    let seed = world.store(1).known_seed(&world.link.fingerprint.unwrap(), 1).unwrap();
+    let name = format!("{}/1", world.link.fingerprint.unwrap());
+    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(plain["key"]["seeds"][&name], hex);
+    assert_eq!(plain["journal"], std::fs::read_to_string(journal::path_of(&world.key(1))).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +305,8 @@ async fn a_ceremony_at_the_terminal_survives_wrong_passphrases_and_interruptions
         terminal.expect("interrupted at the prompt; nothing was done");
     });
     assert!(screen.await.unwrap().contains("status 1"));
-    assert!(!journal::path_of(&world.key(1)).exists(), "nothing was begun");
+    let journal = std::fs::read(journal::path_of(&world.key(1))).unwrap();
+    assert!(journal.is_empty(), "it was locked, and nothing was begun");
     // In the middle of it, while it waits for the others.
     let screen = at(60, |terminal| {
         terminal.write(PASSPHRASE);

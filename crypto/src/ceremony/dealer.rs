@@ -22,12 +22,12 @@ use crate::transcript::TranscriptProtocol as _;
 /// A restart must use a fresh seed: what one attempt gave away (shares in complaints, a seed on a lost disk) then says
 /// nothing about the next. All computations on secrets are constant-time; secrets are erased on drop.
 pub struct Dealer {
-    parameters: CeremonyParameters,
-    trustee: TrusteeId,
+    pub(super) parameters: CeremonyParameters,
+    pub(super) trustee: TrusteeId,
     /// a_{l,r,m}, row by row.
-    coefficients: Zeroizing<Vec<Scalar>>,
+    pub(super) coefficients: Zeroizing<Vec<Scalar>>,
     /// C_{l,r,m}, row by row.
-    commitments: Vec<EncodedPoint>,
+    pub(super) commitments: Vec<EncodedPoint>,
     decryption_secret: SecretScalar,
 }
 
@@ -144,7 +144,7 @@ impl Dealer {
     }
 
     /// The package of these bytes; they are masked in place.
-    fn package_of(
+    pub(super) fn package_of(
         &self,
         recipient: TrusteeId,
         mut masked: Vec<u8>,
@@ -185,30 +185,6 @@ impl Dealer {
             shares.push(Scalar::from_canonical_bytes(*share).into_option().ok_or(refused.clone())?);
         }
         if shares.len() == self.parameters.rows() { Ok(shares) } else { Err(refused) }
-    }
-
-    /// Deals `victim` a first share that is too high by one: a cheat, for tests.
-    ///
-    /// # Errors
-    /// As [`Dealer::shares`].
-    #[cfg(any(test, feature = "sample"))]
-    pub fn shares_that_cheat(
-        &self,
-        ceremony: &Ceremony,
-        victim: TrusteeId,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Shares, CeremonyError> {
-        let mut shares = self.shares(ceremony, rng)?;
-        let mut values = self.evaluate(victim);
-        for value in values.iter_mut().take(1) {
-            *value += Scalar::ONE;
-        }
-        let plain = values.iter().flat_map(|share| *share.as_bytes()).collect();
-        let package = self.package_of(victim, plain, rng)?;
-        for slot in shares.packages.iter_mut().filter(|slot| slot.recipient == victim) {
-            *slot = package.clone();
-        }
-        Ok(shares)
     }
 
     #[cfg(test)]

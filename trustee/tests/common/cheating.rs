@@ -21,8 +21,16 @@ pub async fn entries(world: &World) -> Vec<Vec<u8>> {
     bundles.iter().flat_map(|bundle| bundle.entries().map(|(_, entry)| entry.to_vec())).collect()
 }
 
-/// From now on the link leads to a board that shows these entries, signed with the real log key.
-pub async fn show(world: &mut World, entries: &[Vec<u8>]) {
+/// From now on the link leads to a board that shows these entries, signed with the real log key; it can be made to show others.
+pub async fn show(world: &mut World, entries: &[Vec<u8>]) -> files::Board {
+    let board = files::Board::serve(files_of(world, entries).await);
+    let link = format!("veritally://{}/test?fp={}", board.address, world.link.fingerprint.unwrap());
+    world.link = Link::parse(&link).unwrap();
+    board
+}
+
+/// What a board serves that has these entries.
+pub async fn files_of(world: &World, entries: &[Vec<u8>]) -> Memory {
     let mut frontier = Frontier::new();
     entries.iter().for_each(|entry| frontier.push(leaf_hash(entry)));
     let key = DataDir::read_key(&world.dir.path().join("board"), BoardKey::Log).unwrap();
@@ -32,8 +40,5 @@ pub async fn show(world: &mut World, entries: &[Vec<u8>]) {
     shown.insert("checkpoint".into(), checkpoint.to_string().into_bytes());
     shown.insert("manifest".into(), entries[0].clone());
     shown.insert("status".into(), serde_json::to_vec(&world.client().status().await.unwrap()).unwrap());
-    let shown = shown.into_iter().map(|(path, bytes)| (format!("/e/test/{path}"), bytes)).collect();
-    let board = files::Board::serve(Memory(shown));
-    let link = format!("veritally://{}/test?fp={}", board.address, world.link.fingerprint.unwrap());
-    world.link = Link::parse(&link).unwrap();
+    Memory(shown.into_iter().map(|(path, bytes)| (format!("/e/test/{path}"), bytes)).collect())
 }

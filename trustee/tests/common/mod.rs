@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -22,6 +23,7 @@ use veritally_board::http::{Context, Outside, routes};
 use veritally_board::store::sqlite::SqliteStore;
 use veritally_board_api::{Client, ElectionClient, Link};
 use veritally_crypto::canonical;
+use veritally_crypto::ceremony::{CeremonyPhase, Dealer};
 use veritally_crypto::credential::CredentialCode;
 use veritally_crypto::decryption::decrypt_contest;
 use veritally_crypto::hash::Hash;
@@ -35,8 +37,11 @@ use veritally_crypto::sample::choose;
 use veritally_crypto::signature::{SignedEntry, SigningSecret, sign};
 use veritally_trustee::ceremony::Next;
 use veritally_trustee::duty;
+use veritally_trustee::evidence::folder_of;
+use veritally_trustee::journal::{Event, Journal, path_of};
 use veritally_trustee::key_store::KeyStore;
 use veritally_trustee::replica::Replica;
+use veritally_verifier::evidence::{Evidence, Weight};
 use veritally_verifier::source::download;
 use veritally_verifier::{NoProgress, Options, verify_record};
 use zeroize::Zeroizing;
@@ -50,6 +55,7 @@ pub fn rng(seed: u64) -> StdRng {
 }
 
 pub mod cheating;
+pub mod gate;
 
 /// A board that serves until it is stopped; its folder can be copied then.
 pub struct Board {
@@ -115,7 +121,26 @@ impl World {
     }
 
     /// With more settings of the election's file.
-    pub async fn create_with((k, q, n): (u64, u64, usize), settings: &str) -> Self {
+    pub async fn create_with(numbers: (u64, u64, usize), settings: &str) -> Self {
+        let contest = "[[contests]]\nid = \"chair\"\nname = \"Chair\"\n\
+             rule = { type = \"choice\", min = 1, max = 1, seats = 1, blank = false }\nselections = [{ id = \"a\", name = \"A\" }, \
+             { id = \"b\", name = \"B\" }]\n";
+        Self::create_named(numbers, ("Test", "Trustee"), &format!("{settings}\n{contest}")).await
+    }
+
+    /// With so many selections that a trustee's messages are longer than a leaf.
+    pub async fn create_long(numbers: (u64, u64, usize), selections: usize) -> Self {
+        let selections: Vec<_> = (0..selections).map(|i| format!("{{ id = \"s{i}\", name = \"S{i}\" }}")).collect();
+        let contest = format!(
+            "[[contests]]\nid = \"chair\"\nname = \"Chair\"\nrule = {{ type = \"choice\", min = 0, max = 1, seats = 1, \
+             blank = false }}\nselections = [{}]\n",
+            selections.join(", ")
+        );
+        Self::create_named(numbers, ("Test", "Trustee"), &contest).await
+    }
+
+    /// With these names (the trustees' are numbered) and the rest of the election's file.
+    pub async fn create_named((k, q, n): (u64, u64, usize), names: (&str, &str), rest: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut rng = rand::rng();
         let mut trustees = vec![];
@@ -123,22 +148,22 @@ impl World {
             std::fs::create_dir(dir.path().join(i.to_string())).unwrap();
             let path = dir.path().join(i.to_string()).join("key");
             let words = Zeroizing::new(PASSPHRASE.to_owned());
-            let store = KeyStore::create(&path, &format!("Trustee {i}"), words, Some(2), &mut rng).unwrap();
+            let store = KeyStore::create(&path, &format!("{} {i}", names.1), words, Some(2), &mut rng).unwrap();
             trustees.push(store.public_keys(&mut rng));
         }
-        Self::begin(dir, (k, q), trustees, settings).await
+        Self::begin(dir, (k, q), trustees, names.0, rest).await
     }
 
-    async fn begin(dir: TempDir, (k, q): (u64, u64), trustees: Vec<TrusteeKeys>, settings: &str) -> Self {
+    async fn begin(dir: TempDir, (k, q): (u64, u64), trustees: Vec<TrusteeKeys>, name: &str, rest: &str) -> Self {
         let board = Board::start(&dir.path().join("board")).await;
         let (administrator, registrar) =
             (SigningSecret::generate(&mut rand::rng()), SigningSecret::generate(&mut rand::rng()));
         let config = dir.path().join("election.toml");
         let text = format!(
-            "election = \"test\"\nname = \"Test\"\ndescription = \"\"\nquorum = {k}\nagreement_quorum = {q}\nfloor = 1\n\
-             voting_days = 1\ndispute_window_minutes = 0\n{settings}\n[[contests]]\nid = \"chair\"\nname = \"Chair\"\n\
-             rule = {{ type = \"choice\", min = 1, max = 1, seats = 1, blank = false }}\nselections = [{{ id = \"a\", name = \"A\" }}, \
-             {{ id = \"b\", name = \"B\" }}]\n"
+            "election = \"test\"\nname = {name}\ndescription = \"\"\nquorum = {k}\nagreement_quorum = {q}\nfloor = 1\n\
+             voting_days = 1\ndispute_window_minutes = 0\n{rest}",
+            // A string of JSON is one of TOML.
+            name = serde_json::to_string(name).unwrap(),
         );
         std::fs::write(&config, text).unwrap();
         let token = read_token(&dir.path().join("board").join("operator.token")).unwrap();
@@ -217,9 +242,11 @@ impl World {
     }
 
     pub async fn post<E: SignedEntry + Clone>(&self, entry: E, key: &SigningSecret) -> Result<u64, String> {
-        let signed = sign(entry, &self.link.fingerprint.unwrap(), key).unwrap();
-        let target = self.administer().await;
-        let posted = target.post(canonical::to_bytes(&signed).unwrap().into(), "an entry").await;
+        self.post_bytes(signed_bytes(entry, &self.link.fingerprint.unwrap(), key)).await
+    }
+
+    pub async fn post_bytes(&self, entry: Vec<u8>) -> Result<u64, String> {
+        let posted = self.administer().await.post(entry.into(), "an entry").await;
         posted.map(|(index, _)| index).map_err(|error| error.to_string())
     }
 
@@ -321,6 +348,78 @@ impl World {
 
     pub async fn publish(&self) {
         admin::publish(&self.administer().await, &self.administrator, &|_, _| {}).await.unwrap();
+    }
+}
+
+/// An entry as it is posted.
+pub fn signed_bytes<E: SignedEntry + Clone>(entry: E, fingerprint: &Hash, key: &SigningSecret) -> Vec<u8> {
+    canonical::to_bytes(&sign(entry, fingerprint, key).unwrap()).unwrap()
+}
+
+/// The whole lines of a trustee's journal. ⚠ Not opened as the program does: its lock would for a moment be a child's, too,
+/// that another test is about to start.
+pub fn journal(world: &World, trustee: usize) -> Vec<Event> {
+    let path = path_of(&world.key(trustee));
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    Journal::read(whole, &path).unwrap()
+}
+
+/// What a trustee has agreed to, by its journal.
+pub fn agreed(world: &World, trustee: usize) -> Option<String> {
+    journal(world, trustee).into_iter().find_map(|event| match event {
+        Event::Agreed { entry, .. } => Some(entry),
+        _ => None,
+    })
+}
+
+/// The sizes of the heads that a trustee has noted.
+pub fn sizes_seen(world: &World, trustee: usize) -> Vec<u64> {
+    let events = journal(world, trustee).into_iter();
+    events.filter_map(|event| if let Event::Seen { head, .. } = event { Some(head.tree_size) } else { None }).collect()
+}
+
+/// All evidence that a trustee has kept, by kind, each checked from its own files.
+pub fn kept(world: &World, trustee: usize) -> Vec<(Evidence, Weight)> {
+    let Ok(folder) = std::fs::read_dir(folder_of(&world.key(trustee))) else { return vec![] };
+    let found = folder.map(|entry| Evidence::read(&entry.unwrap().path()).unwrap());
+    let mut kept: Vec<_> = found.map(|evidence| (evidence.check().unwrap(), evidence)).map(|(w, e)| (e, w)).collect();
+    kept.iter().for_each(|(evidence, _)| assert_eq!(evidence.fingerprint(), world.link.fingerprint));
+    kept.sort_by_key(|(evidence, _)| evidence.finding.kind());
+    kept
+}
+
+/// The only evidence that a trustee has kept.
+pub fn evidence(world: &World, trustee: usize) -> (Evidence, Weight) {
+    let mut found = kept(world, trustee);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.pop().unwrap()
+}
+
+/// Takes part as this trustee by hand, honestly, until the others have brought the ceremony to a phase.
+pub async fn take_part(world: &World, trustee: usize, until: CeremonyPhase) -> Dealer {
+    let mut store = world.store(trustee);
+    let seed = store.ceremony_seed(&world.link.fingerprint.unwrap(), 1, &mut rng(1)).unwrap();
+    let (id, started) = (TrusteeId(trustee as u64), Instant::now());
+    loop {
+        let replica = world.replica().await;
+        let (ceremony, phase) = (replica.ceremony(), replica.ceremony().phase());
+        let parameters = ceremony.parameters().clone();
+        let dealer = Dealer::new(parameters, id, &seed, store.decryption_secret().clone()).unwrap();
+        if phase == until {
+            return dealer;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{phase}");
+        if !ceremony.has_posted(id, phase) {
+            let (rng, identity) = (&mut rng(2), store.identity());
+            let posted = match phase {
+                CeremonyPhase::Commit => world.post(dealer.commit(), identity).await,
+                CeremonyPhase::Reveal => world.post(dealer.reveal(ceremony, rng).unwrap(), identity).await,
+                _ => world.post(dealer.shares(ceremony, rng).unwrap(), identity).await,
+            };
+            posted.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
