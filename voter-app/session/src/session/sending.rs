@@ -108,25 +108,26 @@ impl Outgoing {
 
 /// Sends a ballot's bytes until there is a receipt, which is not verified.
 pub(crate) async fn submit(view: &View, ballot: &EncryptedBallot) -> Result<String, SessionError> {
-    until_receipt(view, async || view.board().submit_ballot(ballot.bytes().to_vec()).await).await
+    until_receipt(view, ballot.bytes(), true).await
 }
 
 /// As [`submit`], for an entry that is no ballot.
 pub(crate) async fn submit_entry(view: &View, entry: Vec<u8>) -> Result<String, SessionError> {
-    until_receipt(view, async || view.board().submit_entry(entry.clone()).await).await
+    until_receipt(view, &entry, false).await
 }
 
 /// How soon a ballot that waits for its place in the log is sent again.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Sending the same bytes again is asking again; only this also tells of a refusal.
-async fn until_receipt(
-    view: &View,
-    send: impl AsyncFn() -> Result<Submitted, ClientError>,
-) -> Result<String, SessionError> {
+async fn until_receipt(view: &View, bytes: &[u8], is_ballot: bool) -> Result<String, SessionError> {
     let deadline = Instant::now() + view.patience();
     loop {
-        if let Submitted::Receipt { text, .. } = send().await.map_err(refusal)? {
+        let submitted = match is_ballot {
+            true => view.board().submit_ballot(bytes.to_vec()).await,
+            false => view.board().submit_entry(bytes.to_vec()).await,
+        };
+        if let Submitted::Receipt { text, .. } = submitted.map_err(refusal)? {
             return Ok(text);
         }
         if Instant::now() + AGAIN > deadline {
