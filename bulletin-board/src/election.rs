@@ -7,7 +7,7 @@
 //! hold (`suspects`) is checked aside, one ballot after the other, so that nobody else waits.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -53,7 +53,8 @@ pub struct Limits {
     pub queue_kib: usize,
     /// Most entries checked and committed together: bounds latency and the length of a transaction.
     pub batch_entries: usize,
-    /// How long a client waits for its receipt before it is told to come back (202).
+    /// How long a client waits for its receipt before it is told to come back: by 202 if the entry waits durably, else by
+    /// 503.
     pub answer_timeout: Duration,
     /// Shortest time between two tally heads.
     pub tally_head_interval: Duration,
@@ -108,14 +109,33 @@ pub struct Sequenced {
 pub enum Outcome {
     /// Durable.
     Sequenced(Sequenced),
-    /// Still under way; ask for the receipt of this hash.
+    /// It waits in the inbox, durably, for whoever sequences (specs/many-nodes.md, 3). Ask for the receipt of this hash, or
+    /// send the same bytes again.
     Pending(Hash),
+}
+
+/// A client of this node that waits.
+struct Client {
+    answer: oneshot::Sender<Result<Sequenced, Problem>>,
+    /// Whether the entry is known to wait in the inbox, durably: only then may the client be told 202.
+    kept: Arc<AtomicBool>,
+}
+
+impl Client {
+    fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn send(self, verdict: Result<Sequenced, Problem>) {
+        // The requester may be gone.
+        let _ = self.answer.send(verdict);
+    }
 }
 
 /// Who is told what became of an entry.
 enum Answer {
     /// A client of this node that waits.
-    Client(oneshot::Sender<Result<Sequenced, Problem>>),
+    Client(Client),
     /// Whoever asks the inbox, where it waits: another node offered it.
     Inbox,
 }
@@ -123,8 +143,7 @@ enum Answer {
 impl Answer {
     fn send(self, verdict: Result<Sequenced, Problem>) {
         if let Self::Client(client) = self {
-            // The requester may be gone.
-            let _ = client.send(verdict);
+            client.send(verdict);
         }
     }
 }
@@ -277,8 +296,9 @@ impl Election {
         self.submit_from(kind, bytes, None).await
     }
 
-    /// Admits an entry that came from somewhere and waits until it is durable, or for [`Limits::answer_timeout`]. Its
-    /// last byte has arrived now: this is the time that counts for a ballot.
+    /// Admits an entry that came from somewhere and waits until it is in the log, or for [`Limits::answer_timeout`]; then
+    /// it is pending if it waits in the inbox, else put off. Its last byte has arrived now: this is the time that counts
+    /// for a ballot.
     ///
     /// # Errors
     /// [`Problem`]: refused, or not now.
@@ -293,11 +313,12 @@ impl Election {
         let hash = Hash::of(&bytes);
         let received_ms = self.arrival(&hash);
         let outcome = self.wait(kind, bytes, hash, received_ms, from).await;
-        if let Err(problem) = &outcome
-            && problem.kind().is_transient()
-            && kind == Kind::Ballot
-            && received_ms < self.snapshot().closes_at_ms
-        {
+        let comes_again = match &outcome {
+            Ok(Outcome::Sequenced(_)) => false,
+            Ok(Outcome::Pending(_)) => true,
+            Err(problem) => problem.kind().is_transient(),
+        };
+        if comes_again && kind == Kind::Ballot && received_ms < self.snapshot().closes_at_ms {
             self.shared.put_off.remember(hash, received_ms);
         }
         outcome
@@ -319,11 +340,14 @@ impl Election {
         received_ms: u64,
         from: Option<IpAddr>,
     ) -> Result<Outcome, Problem> {
-        let (answer, result) = oneshot::channel();
-        self.enqueue(Submission { kind, bytes, received_ms, from, answer: Answer::Client(answer) })?;
+        let ((answer, result), kept) = (oneshot::channel(), Arc::new(AtomicBool::new(false)));
+        let client = Client { answer, kept: Arc::clone(&kept) };
+        self.enqueue(Submission { kind, bytes, received_ms, from, answer: Answer::Client(client) })?;
         match tokio::time::timeout(self.shared.limits.answer_timeout, result).await {
-            Err(_elapsed) => Ok(Outcome::Pending(hash)),
             Ok(Ok(answered)) => answered.map(Outcome::Sequenced),
+            // Whatever becomes of this node, it waits in the database.
+            _ if kept.load(Ordering::SeqCst) => Ok(Outcome::Pending(hash)),
+            Err(_elapsed) => Err(problems::too_slow()),
             // The stages answer everything that they take; only a shutdown leaves something unanswered.
             Ok(Err(_dropped)) => Err(problems::shutting_down()),
         }

@@ -28,8 +28,10 @@ pub use schema::Schema;
 
 /// How long anybody waits for a free connection.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long opening a connection may take, the look at the server's settings included.
+/// How long opening a connection may take, without what is then done with it first: that has bounds of its own.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection may take to tell the server's settings.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the client waits for a statement: longer than the server's own `statement_timeout`, which ends it cleanly.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the client waits for a commit. The server has no bound for it: a commit waits for its standby as long as
@@ -38,7 +40,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Attempts at what another transaction, or a connection that had died before, prevented.
 pub(crate) const ATTEMPTS: u32 = 5;
 /// Connections that write: an election's sequencer needs one for the length of a commit.
-const WRITERS: usize = 4;
+pub(crate) const WRITERS: usize = 4;
 /// Connections that read, unless somebody says otherwise.
 const READERS: usize = 12;
 
@@ -119,7 +121,12 @@ impl PostgresError {
         match self {
             Self::Server(error) if error.is_closed() => true,
             Self::Server(error) => match error.code() {
-                Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW) => true,
+                Some(
+                    &SqlState::ADMIN_SHUTDOWN
+                    | &SqlState::CRASH_SHUTDOWN
+                    | &SqlState::CANNOT_CONNECT_NOW
+                    | &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                ) => true,
                 Some(_) => false,
                 None => std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>()),
             },
@@ -281,6 +288,24 @@ impl Database {
     /// A connection to write with.
     pub(crate) async fn writer(&self) -> Result<Connection, PostgresError> {
         Ok(Connection(Some(self.writers.get().await?)))
+    }
+
+    /// A connection to write with that lived a moment ago: for what must not be tried twice.
+    pub(crate) async fn living_writer(&self) -> Result<Connection, PostgresError> {
+        let mut dead = 0;
+        loop {
+            let connection = self.writer().await?;
+            match connection.query("SELECT 1", &[]).await {
+                Ok(_) => return Ok(connection),
+                Err(error) if dead < self.writers.status().max_size && error.is_disconnected() => dead += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A durable write that changes nothing.
+    pub(crate) async fn probe(&self) -> Result<(), PostgresError> {
+        self.write(connect::BARRIER, &[]).await.map(drop)
     }
 
     /// Reads with one statement; again when a connection turns out to have died.

@@ -230,11 +230,17 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Conflict`] when it does not: nothing was noted. [`StoreError::Backend`].
     async fn refuse(&self, election: &Id, expected: Position, refusals: Vec<(Hash, String)>) -> Result<(), StoreError>;
 
-    /// Those of these entries that were refused, and why.
+    /// Those of these entries that are in the inbox: why each was refused, or `None` while it waits.
     ///
     /// # Errors
     /// [`StoreError::UnknownElection`], [`StoreError::Backend`].
-    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError>;
+    async fn inbox(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, Option<String>)>, StoreError>;
+
+    /// A durable write that changes nothing: whether writing works at present.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    async fn probe(&self) -> Result<(), StoreError>;
 
     /// Keeps the newest checkpoint that a quorum of witnesses cosigned; one of a smaller size than kept is ignored.
     ///

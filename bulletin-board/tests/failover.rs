@@ -1,6 +1,7 @@
 //! Three board nodes as processes on a PostgreSQL primary with two synchronous standbys, under load, while one after the
-//! other is killed or frozen: the node that sequences, the primary, a standby. Nothing that was acknowledged is lost, nothing
-//! is there twice, every checkpoint that any node served is of the final log, and casting resumes by itself.
+//! other is killed or frozen: the node that sequences, the primary, a standby, both standbys. Nothing that was acknowledged
+//! is lost, nothing is there twice, every checkpoint that any node served is of the final log, casting resumes by itself, and
+//! while no standby is there every node says so and goes on reading.
 //!
 //! Runs where `VERITALLY_TEST_CLUSTER` names the folder of servers that `scripts/lib/cluster start` made (stage `postgres`
 //! of scripts/test); elsewhere it says that it is skipped.
@@ -20,9 +21,11 @@ use std::time::{Duration, Instant};
 
 use common::kept::{collect, compare_with_log};
 use common::{Running, settled};
+use futures_util::future::join_all;
 use program::Program;
 use veritally_board::folder::{Folder, Source};
-use veritally_board_api::ElectionClient;
+use veritally_board_api::answers::Service;
+use veritally_board_api::{ElectionClient, ProblemKind, Submitted};
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::sample::choose;
@@ -38,6 +41,12 @@ const PACE: Duration = Duration::from_millis(150);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Ballots that must come after each fault.
 const ENOUGH: usize = 2 * CASTERS;
+/// Within it every node refuses a ballot once no standby is there: somewhat longer than `Limits::answer_timeout`.
+const REFUSED_WITHIN: Duration = Duration::from_secs(15);
+/// Later ballots are refused, and everything is read, within this time.
+const AT_ONCE: Duration = Duration::from_secs(3);
+/// How long both standbys are away: longer than a lease and than a try to write.
+const WITHOUT_STANDBYS: Duration = Duration::from_secs(18);
 /// Longer than a lease.
 const SLEEP: Duration = Duration::from_secs(8);
 
@@ -61,6 +70,7 @@ enum Fault {
     Sequencer,
     Primary,
     Standby,
+    Standbys,
     Sleep,
 }
 
@@ -75,6 +85,9 @@ struct Scene {
     addresses: Vec<String>,
     running: Running,
     acknowledged: Acknowledged,
+    ballots: Arc<Vec<EncryptedBallot>>,
+    /// The next voter who casts.
+    next: Arc<AtomicUsize>,
 }
 
 impl Scene {
@@ -102,6 +115,48 @@ impl Scene {
             }
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// Both standbys are gone: every node refuses to cast, soon and then at once, and goes on reading.
+    async fn without_standbys(&self, voter: usize) {
+        let boards: Vec<_> = self.nodes.iter().flatten().map(|node| self.board_of(node, Duration::ZERO)).collect();
+        join_all(boards.into_iter().map(|board| self.without_standbys_at(board, voter))).await;
+    }
+
+    async fn without_standbys_at(&self, board: ElectionClient, voter: usize) {
+        let refused = async || {
+            let asked = Instant::now();
+            let error = board.submit_ballot(self.ballots[voter].bytes().to_vec()).await.unwrap_err();
+            assert!(error.is(ProblemKind::StoreUnavailable), "{error}");
+            asked.elapsed()
+        };
+        let (began, first) = (Instant::now(), refused().await);
+        assert!(first < REFUSED_WITHIN, "{first:?}");
+        let (earlier, receipt, _) = self.acknowledged.lock().unwrap().first().cloned().unwrap();
+        let hash = Hash::of(self.ballots[earlier].bytes()).to_string();
+        let (mut slowest, mut looks) = (Duration::ZERO, 0);
+        while began.elapsed() < WITHOUT_STANDBYS {
+            // Reading succeeds, and is not taken for more: once the node knows, it says so and keeps nobody waiting.
+            if board.status().await.unwrap().service == Service::Unavailable {
+                slowest = slowest.max(refused().await);
+                looks += 1;
+            }
+            assert_eq!(board.receipt(&hash).await.unwrap().unwrap(), receipt);
+            board.checkpoint().await.unwrap();
+            tokio::time::timeout(AT_ONCE, board.events(None).next()).await.unwrap().unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        println!("  without standbys: the first 503 after {first:.1?}, {looks} more after {slowest:.1?} at most");
+        assert!(looks > 3, "the node does not say that it can't write: {looks}");
+        assert!(slowest < AT_ONCE, "{slowest:?}");
+    }
+
+    fn board_of(&self, node: &Program, patience: Duration) -> ElectionClient {
+        node.client().with_patience(patience).election(self.running.board.id().clone())
+    }
+
+    fn next_voter(&self) -> usize {
+        self.next.fetch_add(1, Ordering::SeqCst)
     }
 
     fn count(&self) -> usize {
@@ -148,6 +203,18 @@ impl Scene {
                 self.wait_for_more(self.count());
                 self.cluster.run(&["restart", &name]);
             }
+            Fault::Standbys => {
+                let (names, voter) = (self.cluster.run(&["kill-standbys"]), self.next_voter());
+                let runtime = tokio::runtime::Handle::current();
+                runtime.block_on(self.without_standbys(voter));
+                for name in names.split_whitespace() {
+                    self.cluster.run(&["restart", name]);
+                }
+                // What was refused may be committed, or not; sent again it is there once.
+                let board = self.board_of(self.nodes[0].as_ref().unwrap(), PATIENCE);
+                let text = runtime.block_on(cast(&board, &self.ballots[voter]));
+                self.acknowledged.lock().unwrap().push((voter, text, Instant::now()));
+            }
             Fault::Sleep => {
                 let signal = |signal| self.nodes[sequencer].as_ref().unwrap().signal(signal);
                 signal("STOP");
@@ -161,25 +228,26 @@ impl Scene {
     }
 }
 
-fn casters(
-    scene: &Scene,
-    ballots: &Arc<Vec<EncryptedBallot>>,
-    stop: &Arc<AtomicBool>,
-) -> Vec<tokio::task::JoinHandle<()>> {
-    let next = Arc::new(AtomicUsize::new(0));
+/// Casts until there is a receipt. When one was promised, sending again is asking again, as voters' programs do.
+async fn cast(board: &ElectionClient, ballot: &EncryptedBallot) -> String {
+    let deadline = Instant::now() + 2 * PATIENCE;
+    loop {
+        if let Submitted::Receipt { text, .. } = board.submit_ballot(ballot.bytes().to_vec()).await.unwrap() {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "an entry that was to be waited for never comes");
+    }
+}
+
+fn casters(scene: &Scene, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<()>> {
     let caster = |i: usize| {
-        let client = scene.nodes[i % NODES].as_ref().unwrap().client().with_patience(Duration::from_secs(180));
-        let board = client.election(scene.running.board.id().clone());
-        let (ballots, next, stop) = (Arc::clone(ballots), Arc::clone(&next), Arc::clone(stop));
+        let board = scene.board_of(scene.nodes[i % NODES].as_ref().unwrap(), Duration::from_secs(180));
+        let (ballots, next, stop) = (Arc::clone(&scene.ballots), Arc::clone(&scene.next), Arc::clone(stop));
         let acknowledged = Arc::clone(&scene.acknowledged);
         tokio::spawn(async move {
             while !stop.load(Ordering::SeqCst) {
                 let voter = next.fetch_add(1, Ordering::SeqCst);
-                let ballot = ballots.get(voter).expect("enough ballots");
-                let text = match board.submit_ballot(ballot.bytes().to_vec()).await.unwrap() {
-                    veritally_board_api::Submitted::Receipt { text, .. } => text,
-                    veritally_board_api::Submitted::Pending { entry } => later(&board, entry).await,
-                };
+                let text = cast(&board, ballots.get(voter).expect("enough ballots")).await;
                 acknowledged.lock().unwrap().push((voter, text, Instant::now()));
                 tokio::time::sleep(PACE).await;
             }
@@ -188,20 +256,8 @@ fn casters(
     (0..CASTERS).map(caster).collect()
 }
 
-/// A receipt that was promised.
-async fn later(board: &ElectionClient, entry: Hash) -> String {
-    let deadline = Instant::now() + 2 * PATIENCE;
-    loop {
-        if let Ok(Some(text)) = board.receipt(&entry.to_string()).await {
-            return text;
-        }
-        assert!(Instant::now() < deadline, "an entry that was to be waited for never comes");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
 /// Compares what was said with the record that a node gives in the end, whose every proof is verified.
-async fn compare(scene: &Scene, ballots: &[EncryptedBallot], served: &[String], record: &Path) {
+async fn compare(scene: &Scene, served: &[String], record: &Path) {
     let folder = Folder::at(record);
     folder.export(&Source::Board(&scene.running.board), &|_, _| {}).await.unwrap();
     let replayed = tokio::task::block_in_place(|| folder.replay(&|_, _| {})).unwrap();
@@ -213,11 +269,11 @@ async fn compare(scene: &Scene, ballots: &[EncryptedBallot], served: &[String], 
     while let Some(bundle) = futures_util::StreamExt::next(&mut bundles).await {
         leaves.extend(bundle.unwrap().entries().map(|(_, bytes)| bytes.to_vec()));
     }
-    let acknowledged = acknowledged.iter().map(|(voter, text, _)| (&ballots[*voter], text.as_str()));
+    let acknowledged = acknowledged.iter().map(|(voter, text, _)| (&scene.ballots[*voter], text.as_str()));
     compare_with_log(&leaves, scene.running.sample.state.manifest(), acknowledged, served);
 }
 
-async fn scene(cluster: Cluster, directory: &Path, voters: usize) -> (Scene, Vec<EncryptedBallot>) {
+async fn scene(cluster: Cluster, directory: &Path, voters: usize) -> Scene {
     let url = cluster.run(&["url"]);
     let folders: Vec<_> = (0..NODES).map(|node| directory.join(format!("node-{node}"))).collect();
     std::fs::create_dir(&folders[0]).unwrap();
@@ -233,11 +289,17 @@ async fn scene(cluster: Cluster, directory: &Path, voters: usize) -> (Scene, Vec
     let client = first.client().with_patience(Duration::from_secs(10));
     let mut running = first.election(&client, voters).await;
     let answers = choose("chair", &["a"], false).unwrap();
-    let ballots = (0..voters).map(|voter| running.sample.ballot(voter, &answers, &mut running.rng).unwrap()).collect();
-    // The others hear of the election.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let acknowledged = Acknowledged::default();
-    (Scene { cluster, url, folders, nodes, addresses, running, acknowledged }, ballots)
+    let ballots: Vec<_> =
+        (0..voters).map(|voter| running.sample.ballot(voter, &answers, &mut running.rng).unwrap()).collect();
+    for node in nodes.iter().flatten() {
+        let deadline = Instant::now() + PATIENCE;
+        while node.client().elections().await.unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "a node does not hear of the election");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    let (acknowledged, ballots, next) = (Acknowledged::default(), Arc::new(ballots), Arc::default());
+    Scene { cluster, url, folders, nodes, addresses, running, acknowledged, ballots, next }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,14 +312,16 @@ async fn three_nodes_on_three_databases_lose_nothing_whatever_dies() {
     };
     let rounds = if std::env::var("VERITALLY_SOAK").is_ok_and(|soak| soak == "1") { 20 } else { 2 };
     let directory = tempfile::tempdir().unwrap();
-    let (mut scene, ballots) = scene(Cluster(folder), directory.path(), 4 * rounds * 1_000).await;
-    let (ballots, stop) = (Arc::new(ballots), Arc::new(AtomicBool::new(false)));
+    let mut scene = scene(Cluster(folder), directory.path(), 4 * rounds * 1_000).await;
+    let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> =
         scene.nodes.iter().flatten().map(|node| node.client().election(scene.running.board.id().clone())).collect();
     let collectors: Vec<_> =
         clients.into_iter().map(|board| tokio::spawn(collect(board, Arc::clone(&stop), SAMPLED))).collect();
-    let casters = casters(&scene, &ballots, &stop);
-    for fault in [Fault::Sequencer, Fault::Primary, Fault::Standby, Fault::Sleep] {
+    let casters = casters(&scene, &stop);
+    for fault in [Fault::Sequencer, Fault::Primary, Fault::Standby, Fault::Sleep, Fault::Standbys] {
+        // Standbys are away for long enough that once in CI will do.
+        let rounds = if matches!(fault, Fault::Standbys) { rounds.div_ceil(4) } else { rounds };
         for round in 1..=rounds {
             let gap = tokio::task::block_in_place(|| scene.suffer(fault));
             println!("{fault:?}, round {round}: {} receipts so far, longest pause {gap:.1?}", scene.count());
@@ -274,6 +338,6 @@ async fn three_nodes_on_three_databases_lose_nothing_whatever_dies() {
     }
     let record =
         std::env::var_os("VERITALLY_TEST_RECORD").map_or_else(|| directory.path().join("record"), PathBuf::from);
-    compare(&scene, &ballots, &served, &record).await;
+    compare(&scene, &served, &record).await;
     println!("{} ballots, {} checkpoints served by {NODES} nodes", scene.count(), served.len());
 }

@@ -12,14 +12,17 @@ use std::time::Duration;
 use common::{Faults, ManualClock, Running, Setup, TestBoard, now_ms, receipt};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
+use veritally_board::clock::Clock as _;
 use veritally_board::election::{Limits, Sharing};
+use veritally_board::store::{Offer, Store};
 use veritally_board_api::answers::Service;
-use veritally_board_api::{ClientError, ElectionClient, ProblemKind};
+use veritally_board_api::{ClientError, ElectionClient, ProblemKind, Submitted};
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::record::Phase;
 
-const TERM: Duration = Duration::from_millis(600);
+/// Longer than a busy machine may hold up a process that renews its lease.
+const TERM: Duration = Duration::from_secs(3);
 
 fn sharing() -> Sharing {
     Sharing { term: TERM, longest_look: Duration::from_millis(100), ..Sharing::new().unwrap() }
@@ -263,7 +266,7 @@ async fn a_failing_commit_makes_the_sequencer_go_on_in_a_new_epoch() {
     let ballots: Vec<_> = (0..6).map(|voter| running.ballot(voter, "a")).collect();
     receipt(running.board.submit_ballot(bytes(&ballots[0])).await.unwrap());
     let store = veritally_board::store::sqlite::SqliteStore::open_to_read(&directory.path().join("board.db")).unwrap();
-    let epoch = async || veritally_board::store::Store::head(&store, &id).await.unwrap().position.epoch;
+    let epoch = async || Store::head(&store, &id).await.unwrap().position.epoch;
     let before = epoch().await;
     let patient = first.client.clone().with_patience(Duration::from_secs(20)).election(id.clone());
     for (fault, voters) in [(&first.faults.fail_before, 1..3), (&first.faults.fail_after, 3..5)] {
@@ -289,9 +292,7 @@ async fn a_client_of_a_follower_without_a_sequencer_is_told_to_wait_and_gets_its
     second.stop().await;
     let ballot = running.ballot(0, "a");
     first.faults.gate.as_ref().unwrap().forget_permits(usize::MAX >> 4);
-    let veritally_board_api::Submitted::Pending { entry } = there.submit_ballot(bytes(&ballot)).await.unwrap() else {
-        panic!("a receipt")
-    };
+    let Submitted::Pending { entry } = there.submit_ballot(bytes(&ballot)).await.unwrap() else { panic!("a receipt") };
     third.stop().await;
     first.faults.gate.as_ref().unwrap().add_permits(1_000);
     let text = loop {
@@ -301,5 +302,166 @@ async fn a_client_of_a_follower_without_a_sequencer_is_told_to_wait_and_gets_its
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     running.verify(&ballot, &text);
+    first.stop().await;
+}
+
+/// A setup whose appends wait while the gate is shut.
+fn gated(limits: Limits) -> Setup {
+    let faults = Faults { gate: Some(Semaphore::new(1_000)), ..Faults::default() };
+    Setup { limits, faults, ..Setup::default() }
+}
+
+fn shut(node: &TestBoard) {
+    node.faults.gate.as_ref().unwrap().forget_permits(usize::MAX >> 4);
+}
+
+fn open(node: &TestBoard) {
+    node.faults.gate.as_ref().unwrap().add_permits(1_000);
+}
+
+/// Short enough for a test, and long enough for a commit.
+fn impatient() -> Limits {
+    Limits { answer_timeout: Duration::from_millis(700), ..Limits::default() }
+}
+
+const VOTING_MS: u64 = 3_600_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_append_is_no_promise_and_what_came_in_time_is_admitted_when_it_is_sent_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock(AtomicU64::new(now_ms())));
+    let setup = Setup { clock: clock.clone(), ..gated(impatient()) };
+    let (first, second, mut running, _) = two(directory.path(), setup, 2).await;
+    let (ballot, late) = (running.ballot(0, "a"), running.ballot(1, "a"));
+    shut(&first);
+    // The node that sequences has nothing but a commit under way: it must not promise anything.
+    let error = running.board.submit_ballot(bytes(&ballot)).await.unwrap_err();
+    assert_eq!(kind(&error), ProblemKind::StoreUnavailable);
+    until_it_leads(&second, &running).await;
+    // Voting ends; the append wakes up, and is refused by the database.
+    clock.0.fetch_add(VOTING_MS + 30_000, Ordering::SeqCst);
+    open(&first);
+    let patient = first.client.clone().with_patience(Duration::from_secs(20)).election(running.board.id().clone());
+    let submitted = loop {
+        match patient.submit_ballot(bytes(&ballot)).await.unwrap() {
+            Submitted::Pending { .. } => {}
+            submitted @ Submitted::Receipt { .. } => break submitted,
+        }
+    };
+    running.verify(&ballot, &receipt(submitted).0);
+    assert_eq!(kind(&patient.submit_ballot(bytes(&late)).await.unwrap_err()), ProblemKind::VotingEnded);
+    assert!(leads(&second, &running) && !leads(&first, &running));
+    second.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_the_inbox_is_admitted_after_the_end_through_every_node() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock(AtomicU64::new(now_ms())));
+    let setup = Setup { clock: clock.clone(), ..gated(Limits::default()) };
+    let (first, second, mut running, _) = two(directory.path(), setup, 3).await;
+    let third =
+        node_with(directory.path(), Setup { clock: clock.clone(), limits: impatient(), ..Setup::default() }).await;
+    let (there, elsewhere) = (through(&third, &running).await, second.client.election(running.board.id().clone()));
+    let (ballot, late) = (running.ballot(0, "a"), running.ballot(1, "a"));
+    shut(&first);
+    let Submitted::Pending { entry } = there.submit_ballot(bytes(&ballot)).await.unwrap() else { panic!("a receipt") };
+    clock.0.fetch_add(VOTING_MS + 30_000, Ordering::SeqCst);
+    // To a node that knows nothing of its arrival it comes too late; but it is in the inbox.
+    let same = elsewhere.clone();
+    let copy = bytes(&ballot);
+    let again = tokio::spawn(async move { same.submit_ballot(copy).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    open(&first);
+    let (text, _) = receipt(again.await.unwrap().unwrap());
+    running.verify(&ballot, &text);
+    for board in [&running.board, &there, &elsewhere] {
+        assert_eq!(board.receipt(&entry.to_string()).await.unwrap().unwrap(), text);
+        assert_eq!(receipt(board.submit_ballot(bytes(&ballot)).await.unwrap()).0, text);
+        assert_eq!(kind(&board.submit_ballot(bytes(&late)).await.unwrap_err()), ProblemKind::VotingEnded);
+    }
+    for node in [third, second, first] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_sequences_lets_those_wait_whose_entry_is_in_its_inbox() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock(AtomicU64::new(now_ms())));
+    let setup = Setup { clock: clock.clone(), ..Setup::default() };
+    let first = node_with(directory.path(), setup).await;
+    let mut running = Running::open(&first.client, 2, clock.now_ms()).await;
+    until_it_leads(&first, &running).await;
+    let (ballot, late) = (running.ballot(0, "a"), running.ballot(1, "a"));
+    let received_ms = clock.now_ms();
+    clock.0.fetch_add(VOTING_MS + 30_000, Ordering::SeqCst);
+    // As if another node had put it there, in time.
+    let store = veritally_board::store::sqlite::SqliteStore::open(&directory.path().join("board.db")).unwrap();
+    let offer = Offer { hash: Hash::of(ballot.bytes()), bytes: bytes(&ballot).into(), received_ms };
+    Store::offer(&store, running.board.id(), vec![offer]).await.unwrap();
+    running.verify(&ballot, &receipt(running.board.submit_ballot(bytes(&ballot)).await.unwrap()).0);
+    assert_eq!(kind(&running.board.submit_ballot(bytes(&late)).await.unwrap_err()), ProblemKind::VotingEnded);
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_can_only_read_says_so_refuses_at_once_and_comes_back_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second, mut running, there) = two(directory.path(), Setup::default(), 2).await;
+    let ballot = running.ballot(0, "a");
+    second.faults.read_only.store(true, Ordering::SeqCst);
+    let error = there.submit_ballot(bytes(&ballot)).await.unwrap_err();
+    assert_eq!(kind(&error), ProblemKind::StoreUnavailable);
+    // Reading succeeds all the time, and must not be taken for more.
+    let service = async || there.status().await.unwrap().service;
+    for _ in 0..20 {
+        assert_eq!(service().await, Service::Unavailable);
+        let error = there.submit_ballot(bytes(&ballot)).await.unwrap_err();
+        assert_eq!(kind(&error), ProblemKind::StoreUnavailable);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // What the other node takes is seen here.
+    receipt(running.board.submit_ballot(bytes(&ballot)).await.unwrap());
+    assert_eq!(there.status().await.unwrap().counts.ballots_cast, 1);
+    assert!(!receipt(there.submit_ballot(bytes(&ballot)).await.unwrap()).1);
+    second.faults.read_only.store(false, Ordering::SeqCst);
+    for _ in 0..500 {
+        if service().await == Service::Serving {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let other = running.ballot(1, "a");
+    running.verify(&other, &receipt(there.submit_ballot(bytes(&other)).await.unwrap()).0);
+    second.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_whose_outcome_is_unknown_end_the_epoch() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = node(directory.path()).await;
+    let mut running = Running::open(&first.client, 2, now_ms()).await;
+    until_it_leads(&first, &running).await;
+    let ballot = running.ballot(0, "a");
+    let (id, store) = (running.board.id().clone(), directory.path().join("board.db"));
+    let store = veritally_board::store::sqlite::SqliteStore::open(&store).unwrap();
+    let epoch = async || Store::head(&store, &id).await.unwrap().position.epoch;
+    let before = epoch().await;
+    // A ballot that came after the end, by another node.
+    first.faults.fail_refuse.store(1, Ordering::SeqCst);
+    let offer = Offer { hash: Hash::of(ballot.bytes()), bytes: bytes(&ballot).into(), received_ms: u64::MAX >> 12 };
+    Store::offer(&store, &id, vec![offer.clone()]).await.unwrap();
+    for _ in 0..500 {
+        if Store::inbox(&store, &id, vec![offer.hash]).await.unwrap().iter().any(|(_, refusal)| refusal.is_some()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(epoch().await > before);
+    let found = Store::inbox(&store, &id, vec![offer.hash]).await.unwrap();
+    assert!(found[0].1.as_ref().unwrap().contains("voting-ended"), "{found:?}");
     first.stop().await;
 }

@@ -75,9 +75,9 @@ impl PostgresAdminStore {
         Ok(Self(database))
     }
 
-    /// One statement on a connection that is not tried twice: what is done once must not be found done by its repetition.
+    /// One statement, on a connection that lives, that is not tried twice: what is done once must not be found done by its repetition.
     async fn once(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, AdminStoreError> {
-        let connection = self.0.writer().await?;
+        let connection = self.0.living_writer().await?;
         let rows = connection.query(sql, parameters).await?;
         connection.give_back();
         Ok(rows)
@@ -235,5 +235,27 @@ mod tests {
             PostgresAdminStore::on(database).await.unwrap()
         })
         .await;
+    }
+
+    /// Nothing of this is tried twice, so it must not be tried on a connection that died while nobody used it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_done_once_survives_the_loss_of_connections() {
+        let Some(scratch) = scratch().await else { return };
+        let store = PostgresAdminStore::on(Database::connect(&scratch.address, None).await.unwrap()).await.unwrap();
+        let new = |name: &str| Account {
+            name: name.to_owned(),
+            role: Role::Observer,
+            password: String::new(),
+            totp_secret: Vec::new(),
+            disabled: false,
+            created_ms: 1,
+        };
+        for name in ["ada", "bea", "eve"] {
+            store.add_account(new(name)).await.unwrap();
+            let end =
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND state = 'idle'";
+            scratch.client.execute(end, &[&scratch.schema]).await.unwrap();
+        }
+        assert_eq!(store.accounts().await.unwrap().len(), 3);
     }
 }

@@ -34,6 +34,13 @@ pub(super) fn store_unavailable() -> Problem {
     Problem::new(ProblemKind::StoreUnavailable, detail).with_retry_after(RETRY_STORE_S)
 }
 
+/// It may be committed a moment later, or never.
+pub(super) fn too_slow() -> Problem {
+    let detail =
+        "Storing takes too long, so nothing is acknowledged. Send the same bytes again: no entry is stored twice.";
+    Problem::new(ProblemKind::StoreUnavailable, detail).with_retry_after(RETRY_STORE_S)
+}
+
 pub(super) fn stopped() -> Problem {
     let detail = "Another process took over this election's log, or its store was altered. The operator must look.";
     Problem::new(ProblemKind::Stopped, detail)

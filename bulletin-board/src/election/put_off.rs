@@ -1,8 +1,9 @@
 //! Ballots that arrived in time and that the board itself put off.
 //!
 //! A ballot is in time when its last byte arrived before the announced end of voting. If the board then answers 503,
-//! because its queue is full or its store fails, the voter's program sends the same bytes again, perhaps after the end.
-//! So the hashes of such ballots are remembered with their arrival, which counts for a period of grace.
+//! because its queue is full or its store fails, or 202, because no sequencer took it yet, the voter's program sends the
+//! same bytes again, perhaps after the end. So the hashes of such ballots are remembered with their arrival, which counts
+//! for a period of grace.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};

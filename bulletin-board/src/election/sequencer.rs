@@ -26,6 +26,7 @@ use crate::store::{Position, StoreError};
 
 mod follow;
 mod nodes;
+mod writing;
 
 use nodes::Nodes;
 
@@ -64,6 +65,9 @@ pub(super) struct Sequencer {
     /// Where others share the store.
     nodes: Option<Nodes>,
 }
+
+/// What becomes of an entry that is not appended.
+type Verdict = (Answer, Hash, Result<Sequenced, Problem>);
 
 /// Answers everybody the same.
 fn refuse_all(answers: impl IntoIterator<Item = Answer>, problem: &Problem) {
@@ -244,13 +248,17 @@ impl Sequencer {
 
     fn append_failed(&mut self, error: &StoreError) -> Problem {
         tracing::error!(election = %self.shared.id, %error, "a batch was not committed; nobody in it is acknowledged");
-        if let (StoreError::Conflict { .. }, None) = (error, &self.nodes) {
-            self.stop();
-            problems::stopped()
-        } else {
-            self.break_down("the store failed");
-            problems::store_unavailable()
+        let conflict = matches!(error, StoreError::Conflict { .. });
+        match &mut self.nodes {
+            None if conflict => {
+                self.stop();
+                return problems::stopped();
+            }
+            Some(nodes) if !conflict => nodes.writing.failed(),
+            _ => {}
         }
+        self.break_down("the store failed");
+        problems::store_unavailable()
     }
 
     /// For good.
@@ -278,6 +286,18 @@ impl Sequencer {
         self.wake = Some(now + doubled);
         self.recover_at = if self.failures == 0 { now } else { now + doubled };
         self.failures += 1;
+    }
+
+    /// Whether this node takes entries.
+    fn service(&self) -> Service {
+        match self.condition {
+            Condition::Stopped => Service::Stopped,
+            Condition::Broken => Service::Unavailable,
+            Condition::Ready | Condition::Follows => {
+                let works = self.nodes.as_ref().is_none_or(|nodes| nodes.writing.works());
+                if works { Service::Serving } else { Service::Unavailable }
+            }
+        }
     }
 
     fn announce(&self, service: Service) {
@@ -311,12 +331,13 @@ impl Sequencer {
         let tally_head_due = state.tally_head_due();
         let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally.map(Arc::new));
         shared.replace_state(state);
-        shared.snapshot.send_replace(Arc::new(snapshot));
         if self.nodes.is_some() {
-            return self.recovered();
+            self.recovered();
+        } else {
+            self.condition = Condition::Ready;
+            self.wake = tally_head_due.then(Instant::now);
         }
-        self.condition = Condition::Ready;
-        self.wake = tally_head_due.then(Instant::now);
+        shared.snapshot.send_replace(Arc::new(snapshot.with_service(self.service())));
     }
 
     fn still_broken(&mut self, error: &dyn std::fmt::Display) {

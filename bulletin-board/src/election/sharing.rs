@@ -1,6 +1,7 @@
 //! What a node knows about others that share its store (specs/many-nodes.md).
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use veritally_board_api::Problem;
 use veritally_crypto::hash::Hash;
 
-use super::{Answer, Sequenced};
+use super::{Answer, Client, Sequenced};
 use crate::replay::{ReplayError, fresh_rng};
 
 /// How long somebody who wants the newest head waits for the store.
@@ -99,15 +100,15 @@ impl Standing {
     }
 }
 
-type Client = tokio::sync::oneshot::Sender<Result<Sequenced, Problem>>;
-
 /// Clients of this node whose entries wait in the inbox.
 #[derive(Default)]
 pub(super) struct Waiting(HashMap<Hash, Vec<Client>>);
 
 impl Waiting {
+    /// The entry is in the inbox: from now on the client may be told so.
     pub(super) fn add(&mut self, hash: Hash, answer: Answer) {
         if let Answer::Client(client) = answer {
+            client.kept.store(true, Ordering::SeqCst);
             self.0.entry(hash).or_default().push(client);
         }
     }
@@ -119,8 +120,7 @@ impl Waiting {
     /// Answers all who wait for an entry; only the first is told that it is new.
     pub(super) fn answer(&mut self, hash: &Hash, mut answer: Result<Sequenced, Problem>) {
         for client in self.0.remove(hash).unwrap_or_default() {
-            // The requester may be gone.
-            let _ = client.send(answer.clone());
+            client.send(answer.clone());
             if let Ok(sequenced) = &mut answer {
                 sequenced.new = false;
             }
@@ -130,7 +130,7 @@ impl Waiting {
     /// For what somebody still waits.
     pub(super) fn hashes(&mut self) -> Vec<Hash> {
         self.0.retain(|_, clients| {
-            clients.retain(|client| !client.is_closed());
+            clients.retain(|client| !client.is_gone());
             !clients.is_empty()
         });
         self.0.keys().copied().collect()

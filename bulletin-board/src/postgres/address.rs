@@ -29,8 +29,9 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is quiet before the system asks whether the other side still lives.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 /// What each connection asks of the server, in milliseconds: bounds for a statement, for a lock, for an idle transaction,
-/// and how often it looks whether we are still there.
-const SESSION: &str = "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000 \
+/// and how often it looks whether we are still there. A process that is frozen within a transaction holds the lock of an
+/// election's row: the transaction ends before its lease, and before others give up waiting for the lock.
+const SESSION: &str = "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=4000 \
                        -c client_connection_check_interval=2000 -c default_transaction_isolation=read\\ committed";
 /// In `pg_stat_activity`.
 const APPLICATION: &str = "veritally-board";

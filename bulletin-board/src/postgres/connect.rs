@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::COMMIT_TIMEOUT;
+use super::{COMMIT_TIMEOUT, LOOK_TIMEOUT};
 
 /// The oldest server that knows all settings that a connection asks for, and that tests run against.
 const OLDEST_SERVER: i32 = 150_000;
@@ -17,7 +17,11 @@ const OLDEST_SERVER: i32 = 150_000;
 /// A commit that leaves a record in the write-ahead log and no trace in any table. After a primary was restarted, it shows
 /// commits that no standby has; once a standby confirms this one, it has all that were visible before. Whoever serves
 /// something else could show a log that is gone after a failover.
-const BARRIER: &str = "SELECT pg_logical_emit_message(true, 'veritally', '')";
+pub(super) const BARRIER: &str = "SELECT pg_logical_emit_message(true, 'veritally', '')";
+
+/// The server's function that waits for standbys; all that it has to tell is that a wait was cut short. Its name is in
+/// every notice, whatever language the server speaks.
+const SYNC_WAIT: &str = "SyncRepWaitForLSN";
 
 /// How connections are opened.
 #[derive(Clone)]
@@ -52,7 +56,7 @@ where
 {
     while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
         match message {
-            Ok(AsyncMessage::Notice(notice)) if notice.message().contains("synchronous replication") => {
+            Ok(AsyncMessage::Notice(notice)) if notice.routine() == Some(SYNC_WAIT) => {
                 tracing::error!(notice = notice.message(), "a commit is not known to be on a standby");
                 return;
             }
@@ -67,7 +71,10 @@ where
 
 /// What is done with each new connection before anybody uses it.
 pub(super) async fn look_at(client: &Client) -> Result<(), String> {
-    expect_durable(client).await?;
+    match tokio::time::timeout(LOOK_TIMEOUT, expect_durable(client)).await {
+        Ok(result) => result?,
+        Err(_) => return Err("the database accepts connections and does not answer".to_owned()),
+    }
     match tokio::time::timeout(COMMIT_TIMEOUT, client.simple_query(BARRIER)).await {
         Ok(result) => result.map(drop).map_err(|e| super::describe(&e)),
         Err(_) => Err("no standby confirms what the database has committed; is one running?".to_owned()),

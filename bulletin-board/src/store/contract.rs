@@ -122,7 +122,7 @@ pub async fn an_unknown_election_is_an_error_everywhere(store: &impl Store) {
     unknown(store.release(&id, "node").await.unwrap_err());
     unknown(store.offer(&id, vec![]).await.unwrap_err());
     unknown(store.offers(&id, 1).await.unwrap_err());
-    unknown(store.refusals(&id, vec![Hash::ZERO]).await.unwrap_err());
+    unknown(store.inbox(&id, vec![Hash::ZERO]).await.unwrap_err());
     unknown(store.keep_witnessed(&id, 1, String::new()).await.unwrap_err());
     unknown(store.witnessed(&id).await.unwrap_err());
     let expected = Position { tree_size: 0, epoch: 0 };

@@ -17,7 +17,7 @@ use veritally_crypto::hash::Hash;
 use veritally_crypto::id::{Id, LeafIndex};
 
 use super::{Batch, Lease, Offer, Position, Store, StoreError, StoredHead};
-use crate::postgres::{ATTEMPTS, Database, PostgresAddress, PostgresError, Schema};
+use crate::postgres::{ATTEMPTS, Database, PostgresAddress, PostgresError, Schema, WRITERS};
 
 mod maintenance;
 mod moving;
@@ -28,6 +28,9 @@ mod tests;
 mod write;
 
 use write::Outcome;
+
+/// All writing connections may be dead and found so one after the other, once each.
+const _: () = assert!(ATTEMPTS as usize > WRITERS);
 
 /// Where nodes tell each other that something was written.
 const CHANNEL: &str = "veritally_logs";
@@ -169,6 +172,7 @@ impl Store for PostgresStore {
     async fn indexes_of_codes(&self, election: &Id, codes: RangeInclusive<Hash>) -> Result<Vec<LeafIndex>, StoreError> {
         read::indexes_of_codes(&self.database, self.number(election).await?, &codes).await
     }
+
     async fn checkpoints(&self, election: &Id, sizes: RangeInclusive<u64>) -> Result<Vec<(u64, String)>, StoreError> {
         read::checkpoints(&self.database, self.number(election).await?, &sizes).await
     }
@@ -197,8 +201,12 @@ impl Store for PostgresStore {
         Ok(())
     }
 
-    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError> {
-        nodes::refusals(&self.database, self.number(election).await?, &hashes).await
+    async fn inbox(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, Option<String>)>, StoreError> {
+        nodes::inbox(&self.database, self.number(election).await?, &hashes).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(self.database.probe().await?)
     }
 
     async fn keep_witnessed(&self, election: &Id, size: u64, checkpoint: String) -> Result<(), StoreError> {

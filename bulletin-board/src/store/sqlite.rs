@@ -158,8 +158,12 @@ impl Store for SqliteStore {
         self.write(election, move |connection, election| nodes::refuse(connection, election, expected, &refusals)).await
     }
 
-    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError> {
-        self.read(election, move |connection, number| nodes::refusals(connection, number, &hashes)).await
+    async fn inbox(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, Option<String>)>, StoreError> {
+        self.read(election, move |connection, number| nodes::inbox(connection, number, &hashes)).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.writer.run(|connection| nodes::probe(connection)).await
     }
 
     async fn keep_witnessed(&self, election: &Id, size: u64, checkpoint: String) -> Result<(), StoreError> {

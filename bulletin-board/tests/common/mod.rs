@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -60,6 +60,10 @@ pub struct Faults {
     pub fail_after: AtomicUsize,
     /// So many heads can't be read.
     pub fail_head: AtomicUsize,
+    /// So many notes of refusals fail, and note nothing.
+    pub fail_refuse: AtomicUsize,
+    /// Nothing can be written; reading works.
+    pub read_only: AtomicBool,
     /// Appends wait while this has no permits.
     pub gate: Option<Semaphore>,
 }
@@ -76,6 +80,12 @@ fn broken() -> StoreError {
 pub struct FaultyStore {
     pub inner: SqliteStore,
     pub faults: Arc<Faults>,
+}
+
+impl FaultyStore {
+    fn writes(&self) -> Result<(), StoreError> {
+        if self.faults.read_only.load(Ordering::SeqCst) { Err(broken()) } else { Ok(()) }
+    }
 }
 
 #[async_trait]
@@ -96,6 +106,7 @@ impl Store for FaultyStore {
         if let Some(gate) = &self.faults.gate {
             gate.acquire().await.unwrap().forget();
         }
+        self.writes()?;
         if take(&self.faults.fail_before) {
             return Err(broken());
         }
@@ -121,22 +132,32 @@ impl Store for FaultyStore {
         self.inner.checkpoints(election, sizes).await
     }
     async fn lease(&self, election: &Id, node: &str, term: Duration) -> Result<Lease, StoreError> {
+        self.writes()?;
         self.inner.lease(election, node, term).await
     }
     async fn release(&self, election: &Id, node: &str) -> Result<(), StoreError> {
         self.inner.release(election, node).await
     }
     async fn offer(&self, election: &Id, offers: Vec<Offer>) -> Result<(), StoreError> {
+        self.writes()?;
         self.inner.offer(election, offers).await
     }
     async fn offers(&self, election: &Id, most: usize) -> Result<Vec<Offer>, StoreError> {
         self.inner.offers(election, most).await
     }
     async fn refuse(&self, election: &Id, at: Position, refusals: Vec<(Hash, String)>) -> Result<(), StoreError> {
+        self.writes()?;
+        if take(&self.faults.fail_refuse) {
+            return Err(broken());
+        }
         self.inner.refuse(election, at, refusals).await
     }
-    async fn refusals(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, String)>, StoreError> {
-        self.inner.refusals(election, hashes).await
+    async fn inbox(&self, election: &Id, hashes: Vec<Hash>) -> Result<Vec<(Hash, Option<String>)>, StoreError> {
+        self.inner.inbox(election, hashes).await
+    }
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.writes()?;
+        self.inner.probe().await
     }
     async fn keep_witnessed(&self, election: &Id, size: u64, checkpoint: String) -> Result<(), StoreError> {
         self.inner.keep_witnessed(election, size, checkpoint).await

@@ -4,6 +4,7 @@
 mod board;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use board::Board;
 use veritally_board_api::{Problem, ProblemKind};
@@ -114,6 +115,24 @@ async fn a_ballot_that_is_accepted_and_never_logged_stays_with_the_voter() {
     board.lock().swallow = false;
     outgoing.send().await.unwrap();
     assert_eq!(board.lock().election.state.counts().ballots_cast, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ballot_that_waits_is_sent_again_until_it_is_logged() {
+    let board = Board::open(1).await;
+    let mut patient = board.request();
+    patient.patience = Duration::from_secs(20);
+    let election = Arc::new(Election::open(&patient, Depth::Opening).await.unwrap());
+    board.lock().swallow = true;
+    let sending = tokio::spawn(outgoing(&election, &board).send());
+    while board.lock().posted.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Whatever was promised is forgotten: only the same bytes help.
+    board.lock().swallow = false;
+    sending.await.unwrap().unwrap();
+    let posted = board.lock().posted.clone();
+    assert!(posted.len() > 1 && posted.iter().all(|bytes| *bytes == posted[0]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,8 +31,8 @@ pub(crate) async fn connect(address: &str) -> Result<Connection> {
 
 /// Connections that cast.
 pub(crate) struct Drive {
-    connections: Vec<Arc<Mutex<Connection>>>,
-    address: String,
+    /// Each with the node's address.
+    connections: Vec<(Arc<Mutex<Connection>>, String)>,
     path: String,
 }
 
@@ -76,11 +76,10 @@ impl Drive {
     /// Connects.
     pub(crate) async fn new(scene: &Scene, connections: usize) -> Result<Self> {
         let mut opened = Vec::with_capacity(connections);
-        for _ in 0..connections.max(1) {
-            opened.push(Arc::new(Mutex::new(connect(&scene.address).await?)));
+        for address in scene.addresses.iter().cycle().take(connections.max(1)) {
+            opened.push((Arc::new(Mutex::new(connect(address).await?)), address.clone()));
         }
-        let path = format!("/e/{}/ballots", scene.id);
-        Ok(Self { connections: opened, address: scene.address.clone(), path })
+        Ok(Self { connections: opened, path: format!("/e/{}/ballots", scene.id) })
     }
 
     /// Casts all ballots, each connection the next as soon as it has its receipt.
@@ -101,9 +100,9 @@ impl Drive {
         let workers: Vec<_> = self
             .connections
             .iter()
-            .map(|connection| {
+            .map(|(connection, address)| {
                 let (connection, bodies, next) = (Arc::clone(connection), Arc::clone(&bodies), Arc::clone(&next));
-                let (address, path) = (self.address.clone(), self.path.clone());
+                let (address, path) = (address.clone(), self.path.clone());
                 tokio::spawn(async move {
                     let mut connection = connection.lock().await;
                     let mut latencies = Vec::new();

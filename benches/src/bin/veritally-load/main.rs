@@ -6,7 +6,8 @@
 //! 3. latencies at half that load, alone and with subscribers to the events.
 //!
 //! `cargo build --release && cargo run --release -p veritally-benches --bin veritally-load`. The board is a process of
-//! its own, on loopback, with its database on the disk; generator and board share the machine's cores.
+//! its own, on loopback, with its database on the disk; generator and board share the machine's cores. With `--store` and
+//! `--nodes` it is several processes on one PostgreSQL; `benches/nodes` compares one with two.
 
 mod cpu;
 mod drive;
@@ -38,6 +39,15 @@ struct Arguments {
     /// Folder for the board's data; a temporary one in the current folder. Not a RAM disk, or durability costs nothing.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// A PostgreSQL database in place of SQLite.
+    #[arg(long)]
+    store: Option<String>,
+    /// Nodes of the board; several share a `--store`.
+    #[arg(long, default_value_t = 1)]
+    nodes: usize,
+    /// The database server's first process, to measure what the database takes.
+    #[arg(long)]
+    database_pid: Option<u32>,
     /// Ballots cast as fast as the board takes them.
     #[arg(long, default_value_t = 20_000)]
     ballots: usize,
@@ -67,7 +77,8 @@ async fn main() -> Result<()> {
     rlimit::increase_nofile_limit(16_384).context("raising the limit of open files")?;
     // Room for two phases at half load; what isn't used is not cast.
     let voters = arguments.ballots * if arguments.half_load_s > 0 { 3 } else { 1 };
-    let mut scene = Scene::start(arguments.board.as_deref(), arguments.data.as_deref(), voters).await?;
+    ensure!(arguments.nodes == 1 || arguments.store.is_some(), "several nodes need a --store that they share");
+    let mut scene = Scene::start(&arguments, voters).await?;
     println!("making {voters} ballots");
     let ballots = scene.ballots()?;
 
@@ -78,9 +89,13 @@ async fn main() -> Result<()> {
     let (warming, measured) = saturating.split_at(arguments.ballots / 10);
     drive.saturate(warming).await?;
     let perf = arguments.perf.as_deref().map(|path| scene.perf(path)).transpose()?;
-    let before = cpu::seconds_of(scene.pid())?;
+    let database = || arguments.database_pid.map_or(Ok(0.0), cpu::seconds_of_family);
+    let (before, database_before) = (scene.cpu()?, database()?);
     let saturated = drive.saturate(measured).await?;
-    let server_us = (cpu::seconds_of(scene.pid())? - before) * 1e6 / measured.len() as f64;
+    let us = |seconds: f64| seconds * 1e6 / measured.len() as f64;
+    let database_us = us(database()? - database_before);
+    let nodes_us: Vec<f64> = scene.cpu()?.iter().zip(&before).map(|(after, before)| us(after - before)).collect();
+    let server_us: f64 = nodes_us.iter().sum();
     if let Some(mut perf) = perf {
         perf.stop().await?;
     }
@@ -89,6 +104,9 @@ async fn main() -> Result<()> {
     println!(
         "server, durably accepted                   {server_us:>7.0} µs of CPU time a ballot, {ratio:.2} times the floor"
     );
+    if arguments.store.is_some() {
+        println!("  by node: {nodes_us:.0?} µs; the database {database_us:.0} µs");
+    }
     println!(
         "saturated, {} connections                 {:>7.0} ballots a second, {}",
         arguments.connections,
@@ -97,7 +115,8 @@ async fn main() -> Result<()> {
     );
     let mut figures = serde_json::json!({
         "floor_us": floor_us, "server_us": server_us, "ratio": ratio, "ballots": measured.len(),
-        "connections": arguments.connections, "saturated": saturated.json(),
+        "connections": arguments.connections, "saturated": saturated.json(), "nodes_us": nodes_us,
+        "database_us": database_us,
     });
     if arguments.half_load_s > 0 {
         half_load(&arguments, &scene, &drive, later, saturated.rate() / 2.0, &mut figures).await?;
@@ -115,6 +134,11 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// Seconds of CPU time of all nodes.
+fn all(scene: &Scene) -> Result<f64> {
+    Ok(scene.cpu()?.iter().sum())
+}
+
 async fn half_load(
     arguments: &Arguments,
     scene: &Scene,
@@ -127,7 +151,7 @@ async fn half_load(
     let (alone, with_readers) = ballots.split_at(ballots.len() / 2);
     let (alone, with_readers) = (alone.get(..many).unwrap_or(alone), with_readers.get(..many).unwrap_or(with_readers));
     let report = |name: &str, before: f64, outcome: &Outcome| -> Result<f64> {
-        let server_us = (cpu::seconds_of(scene.pid())? - before) * 1e6 / many as f64;
+        let server_us = (all(scene)? - before) * 1e6 / many as f64;
         println!(
             "{name:<42} {:>7.0} ballots a second, {}; server {server_us:.0} µs a ballot",
             outcome.rate(),
@@ -135,14 +159,14 @@ async fn half_load(
         );
         Ok(server_us)
     };
-    let before = cpu::seconds_of(scene.pid())?;
+    let before = all(scene)?;
     let outcome = drive.paced(alone, rate).await?;
     let server_us = report("half load", before, &outcome)?;
     figures["half_load"] = serde_json::json!({ "server_us": server_us, "outcome": outcome.json() });
     let readers = subscribers::Subscribers::start(scene, arguments.subscribers).await?;
     // The first events of all readers come at once; that is not what is measured here.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (before, told) = (cpu::seconds_of(scene.pid())?, readers.events());
+    let (before, told) = (all(scene)?, readers.events());
     let outcome = drive.paced(with_readers, rate).await?;
     let name = format!("half load, {} subscribers", arguments.subscribers);
     let server_us = report(&name, before, &outcome)?;

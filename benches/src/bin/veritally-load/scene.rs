@@ -1,4 +1,4 @@
-//! A board, an open election on it, and its voters' ballots.
+//! A board of one or several nodes, an open election on it, and its voters' ballots.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,18 +17,50 @@ use veritally_crypto::id::Id;
 use veritally_crypto::manifest::{LogIdentity, Manifest, Schedule};
 use veritally_crypto::sample::{SampleElection, choose};
 
+use crate::{Arguments, cpu};
+
 /// Long enough for any run.
 const VOTING_MS: u64 = 24 * 3_600 * 1_000;
 
 /// What is loaded.
 pub(crate) struct Scene {
     pub election: SampleElection,
-    pub address: String,
+    /// Of the nodes.
+    pub addresses: Vec<String>,
     pub id: Id,
-    board: Child,
-    pid: u32,
+    nodes: Vec<Node>,
     _data: TempDir,
 }
+
+/// A node's process.
+struct Node {
+    board: Child,
+    ready: Ready,
+}
+
+impl Node {
+    async fn start(program: &Path, data: &Path, store: Option<&str>) -> Result<Self> {
+        let ready_file = data.join("ready.json");
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--data").arg(data).arg("--ready-file").arg(&ready_file);
+        command.args(["--name", "load.example", "--listen", "127.0.0.1:0"]);
+        if let Some(store) = store {
+            command.args(["--store", store]);
+        }
+        let mut board =
+            command.stderr(Stdio::inherit()).env("RUST_LOG", "warn").kill_on_drop(true).spawn().context("the board")?;
+        while !ready_file.exists() {
+            if let Some(status) = board.try_wait()? {
+                bail!("the board did not start: {status}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(Self { board, ready: Ready::read(&ready_file)? })
+    }
+}
+
+/// What the nodes of one board share, and each has in its folder.
+const SHARED_FILES: [&str; 4] = ["name", "log.key", "administrator.key", "operator.token"];
 
 fn beside_us(name: &str) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
@@ -39,33 +71,37 @@ fn beside_us(name: &str) -> Result<PathBuf> {
 }
 
 impl Scene {
-    /// Starts a board and an election with so many voters, and opens it.
-    pub(crate) async fn start(program: Option<&Path>, data: Option<&Path>, voters: usize) -> Result<Self> {
-        let program = program.map_or_else(|| beside_us("veritally-board"), |path| Ok(path.to_owned()))?;
-        let data = TempDir::with_prefix_in("veritally-load.", data.unwrap_or(Path::new(".")))?;
-        let ready_file = data.path().join("ready.json");
-        let mut command = Command::new(&program);
-        command.arg("serve").arg("--data").arg(data.path()).arg("--ready-file").arg(&ready_file);
-        command.args(["--name", "load.example", "--listen", "127.0.0.1:0"]);
-        let mut board =
-            command.stderr(Stdio::inherit()).env("RUST_LOG", "warn").kill_on_drop(true).spawn().context("the board")?;
-        while !ready_file.exists() {
-            if let Some(status) = board.try_wait()? {
-                bail!("the board did not start: {status}");
+    /// Starts a board's nodes and an election with so many voters, and opens it.
+    pub(crate) async fn start(arguments: &Arguments, voters: usize) -> Result<Self> {
+        let program =
+            arguments.board.as_deref().map_or_else(|| beside_us("veritally-board"), |path| Ok(path.to_owned()))?;
+        let data = TempDir::with_prefix_in("veritally-load.", arguments.data.as_deref().unwrap_or(Path::new(".")))?;
+        let folder = |node: usize| data.path().join(format!("node-{node}"));
+        std::fs::create_dir(folder(0))?;
+        let mut nodes = vec![Node::start(&program, &folder(0), arguments.store.as_deref()).await?];
+        for node in 1..arguments.nodes {
+            std::fs::create_dir(folder(node))?;
+            for file in SHARED_FILES {
+                std::fs::copy(folder(0).join(file), folder(node).join(file)).with_context(|| file)?;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            nodes.push(Node::start(&program, &folder(node), arguments.store.as_deref()).await?);
         }
-        let ready = Ready::read(&ready_file)?;
-        let token = std::fs::read_to_string(data.path().join("operator.token"))?;
-        let client = Client::new(&ready.url)?;
-        let election = open(&client, token.trim(), voters).await?;
+        let token = std::fs::read_to_string(folder(0).join("operator.token"))?;
+        let urls: Vec<_> = nodes.iter().map(|node| node.ready.url.clone()).collect();
+        let election = open(&Client::new(urls.first().context("no node")?)?, token.trim(), voters).await?;
+        for url in urls {
+            while Client::new(&url)?.elections().await?.is_empty() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
         let id = election.state.manifest().election.clone();
-        Ok(Self { election, address: ready.address, id, board, pid: ready.pid, _data: data })
+        let addresses = nodes.iter().map(|node| node.ready.address.clone()).collect();
+        Ok(Self { election, addresses, id, nodes, _data: data })
     }
 
-    /// The board's process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
+    /// Seconds of CPU time that each node took so far.
+    pub(crate) fn cpu(&self) -> Result<Vec<f64>> {
+        self.nodes.iter().map(|node| cpu::seconds_of(node.ready.pid)).collect()
     }
 
     /// One ballot for each voter.
@@ -80,18 +116,27 @@ impl Scene {
         (0..self.election.voters.len()).into_par_iter().map(one).collect()
     }
 
-    /// Records a profile of the board from now on.
+    /// Records a profile of the first node from now on.
     pub(crate) fn perf(&self, out: &Path) -> Result<Perf> {
         let mut command = Command::new("perf");
-        command.args(["record", "-q", "-F", "499", "-g", "-p"]).arg(self.pid.to_string()).arg("-o").arg(out);
+        command
+            .args(["record", "-q", "-F", "499", "-g", "-p"])
+            .arg(self.nodes.first().context("no node")?.ready.pid.to_string())
+            .arg("-o")
+            .arg(out);
         Ok(Perf(command.spawn().context("perf (Debian's package linux-perf)")?))
     }
 
-    /// Ends the board in an orderly way.
+    /// Ends the nodes in an orderly way.
     pub(crate) async fn stop(&mut self) -> Result<()> {
-        Command::new("kill").arg(self.pid.to_string()).status().await?;
-        let status = self.board.wait().await?;
-        if status.success() { Ok(()) } else { bail!("the board ended with {status}") }
+        for node in &mut self.nodes {
+            Command::new("kill").arg(node.ready.pid.to_string()).status().await?;
+            let status = node.board.wait().await?;
+            if !status.success() {
+                bail!("the board ended with {status}");
+            }
+        }
+        Ok(())
     }
 }
 

@@ -24,11 +24,10 @@ impl Subscribers {
     pub(crate) async fn start(scene: &Scene, many: usize) -> Result<Self> {
         let (events, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut readers = Vec::with_capacity(many);
-        for _ in 0..many {
-            let mut connection = connect(&scene.address).await?;
+        for address in scene.addresses.iter().cycle().take(many) {
+            let mut connection = connect(address).await?;
             let path = format!("/e/{}/events", scene.id);
-            let request =
-                Request::get(path).header(http::header::HOST, &scene.address).body(Full::new(Bytes::new()))?;
+            let request = Request::get(path).header(http::header::HOST, address).body(Full::new(Bytes::new()))?;
             let response = connection.send_request(request).await?;
             ensure!(response.status() == StatusCode::OK, "no events: {}", response.status());
             let (events, dropped) = (Arc::clone(&events), Arc::clone(&dropped));

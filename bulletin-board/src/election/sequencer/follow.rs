@@ -1,6 +1,7 @@
 //! A node that follows: reads what another one appends, offers what it admits (specs/many-nodes.md, 3).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -18,6 +19,10 @@ use super::super::{Answer, Sequenced, Shared, Snapshot, problems};
 use super::{Condition, Sequencer};
 use crate::replay::ReplayError;
 use crate::store::{Offer, StoreError, StoredHead};
+
+/// How long clients wait for their entries to be put into the inbox: shorter than `Limits::answer_timeout`, so that who
+/// waits behind them is told at once. A store may take longer: opening a connection and committing each have their time.
+const OFFER_TIMEOUT: Duration = Duration::from_secs(8);
 
 fn system(error: &dyn std::fmt::Display) -> ReplayError {
     ReplayError::System(error.to_string())
@@ -46,15 +51,24 @@ async fn receipts(
 }
 
 impl Sequencer {
-    /// One look: reads on, answers who waits, asks for the lease. Whether something happens.
+    /// One look: reads on, answers who waits, asks for the lease if it can write. Whether something happens.
     pub(super) async fn follow(&mut self) -> bool {
+        if let Some(nodes) = &mut self.nodes {
+            nodes.writing.look(&self.shared.store).await;
+        }
         let grew = self.catch_up().await;
         if grew.is_ok() {
             self.answer_waiting().await;
-            self.claim().await;
+            if self.can_write() {
+                self.claim().await;
+            }
         }
         let waits = self.nodes.as_mut().is_some_and(|nodes| !nodes.waiting.hashes().is_empty());
         waits || grew == Ok(true)
+    }
+
+    fn can_write(&self) -> bool {
+        self.nodes.as_ref().is_some_and(|nodes| nodes.writing.works())
     }
 
     /// Reads the log to its end; whether it grew.
@@ -62,7 +76,7 @@ impl Sequencer {
         let (began, from) = (Instant::now(), self.position.tree_size);
         match self.extend().await {
             Ok(()) => {
-                self.announce(Service::Serving);
+                self.announce(self.service());
                 self.shared.standing.looked(began);
                 return Ok(self.position.tree_size > from);
             }
@@ -135,7 +149,7 @@ impl Sequencer {
         }
         let tally = self.nodes.as_mut().and_then(|nodes| nodes.tally.take());
         let tally = tally.map(Arc::new).or_else(|| self.shared.snapshot.borrow().tally.clone());
-        let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally);
+        let snapshot = Snapshot::of(&state, head.checkpoint.as_str().into(), tally).with_service(self.service());
         drop(state);
         self.shared.snapshot.send_replace(Arc::new(snapshot));
         Ok(())
@@ -158,9 +172,9 @@ impl Sequencer {
                 }
             }
         }
-        match shared.store.refusals(&shared.id, hashes).await {
-            Ok(refusals) => {
-                for (hash, text) in refusals {
+        match shared.store.inbox(&shared.id, hashes).await {
+            Ok(found) => {
+                for (hash, text) in found.into_iter().filter_map(|(hash, refusal)| Some((hash, refusal?))) {
                     let problem = serde_json::from_str(&text).unwrap_or_else(|_| problems::internal());
                     self.answer(Answer::Inbox, &hash, Err(problem));
                 }
@@ -197,8 +211,10 @@ impl Sequencer {
                 }
             }
         }
-        if !offers.is_empty() {
+        if self.can_write() {
             self.offer(offers, answers).await;
+        } else {
+            super::refuse_all(answers.into_iter().map(|(_, answer)| answer), &problems::store_unavailable());
         }
         if !refused.is_empty() {
             self.judge_again(refused).await;
@@ -206,24 +222,35 @@ impl Sequencer {
     }
 
     async fn offer(&mut self, offers: Vec<Offer>, answers: Vec<(Hash, Answer)>) {
-        if let Err(error) = self.shared.store.offer(&self.shared.id, offers).await {
-            tracing::warn!(election = %self.shared.id, %error, "entries can't be put into the inbox");
-            return super::refuse_all(answers.into_iter().map(|(_, answer)| answer), &problems::store_unavailable());
+        let Some(nodes) = &mut self.nodes else { return };
+        if offers.is_empty() {
+            return;
         }
-        if let Some(nodes) = &mut self.nodes {
+        let offered = tokio::time::timeout(OFFER_TIMEOUT, self.shared.store.offer(&self.shared.id, offers)).await;
+        if let Ok(Ok(())) = offered {
             answers.into_iter().for_each(|(hash, answer)| nodes.waiting.add(hash, answer));
-            nodes.look_again(true);
+            return nodes.look_again(true);
         }
+        let why = offered.map_or_else(|_| "no answer".to_owned(), |failed| format!("{:?}", failed.err()));
+        tracing::warn!(election = %self.shared.id, why, "entries can't be put into the inbox");
+        nodes.writing.failed();
+        self.announce(Service::Unavailable);
+        super::refuse_all(answers.into_iter().map(|(_, answer)| answer), &problems::store_unavailable());
     }
 
     /// A refusal holds only by a state that is as new as the store's.
     async fn judge_again(&mut self, refused: Vec<(Box<EncryptedBallot>, u64, Answer)>) {
         let fresh = self.catch_up().await.is_ok();
+        let mut verdicts = Vec::with_capacity(refused.len());
         for (ballot, received_ms, answer) in refused {
-            let verdict = judge(&self.shared.state(), &ballot, received_ms);
+            let problem = judge(&self.shared.state(), &ballot, received_ms).err().filter(|_| fresh);
+            verdicts.push((answer, ballot.hash(), Err(problem.unwrap_or_else(|| self.not_now()))));
+        }
+        // The inbox first, then the log: this is the way that entries go.
+        for (answer, hash, verdict) in self.join_waiting(verdicts).await {
             answer.send(match verdict {
-                Err(problem) if fresh => self.settle(&ballot.hash(), problem).await,
-                _ => Err(self.not_now()),
+                Err(problem) if !problem.kind().is_transient() => self.settle(&hash, problem).await,
+                verdict => verdict,
             });
         }
     }

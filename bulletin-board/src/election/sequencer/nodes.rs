@@ -14,8 +14,9 @@ use veritally_crypto::leaves::Leaf;
 
 use super::super::admission::{Checked, CheckedBatch, ends_voting, judge};
 use super::super::sharing::Waiting;
-use super::super::{Answer, Sequenced, Shared, Sharing, problems};
-use super::{Condition, NEVER, Sequencer};
+use super::super::{Answer, Shared, Sharing, problems};
+use super::writing::Writing;
+use super::{Condition, NEVER, Sequencer, Verdict};
 use crate::store::{Lease, Offer, StoreError};
 
 /// Longest time between two questions for the lease: somebody may have given it up.
@@ -35,6 +36,7 @@ pub(super) struct Nodes {
     look_at: Instant,
     pause: Duration,
     pub waiting: Waiting,
+    pub writing: Writing,
     /// What waits may be in the log without having been seen to come: look it up.
     pub look_up: bool,
     /// The last tally head that was read and is not published yet.
@@ -55,8 +57,9 @@ pub(super) async fn changed(news: &mut Option<watch::Receiver<u64>>) {
 impl Nodes {
     pub(super) fn new(sharing: Sharing) -> Self {
         let now = Instant::now();
-        let (pause, waiting) = (sharing.shortest_look, Waiting::default());
-        Self { sharing, doubts: 0, until: now, ask_at: now, look_at: now, pause, waiting, look_up: false, tally: None }
+        let (pause, waiting, writing) = (sharing.shortest_look, Waiting::default(), Writing::new());
+        let (doubts, look_up, tally) = (0, false, None);
+        Self { sharing, doubts, until: now, ask_at: now, look_at: now, pause, waiting, writing, look_up, tally }
     }
 
     pub(super) fn next_look(&self) -> Instant {
@@ -176,7 +179,8 @@ impl Sequencer {
 
     /// Answers what was not appended: refused, or in the log before. A refusal is final, so it is given only while nobody
     /// has taken over.
-    pub(super) async fn refuse(&mut self, verdicts: Vec<(Answer, Hash, Result<Sequenced, Problem>)>) {
+    pub(super) async fn refuse(&mut self, verdicts: Vec<Verdict>) {
+        let verdicts = self.join_waiting(verdicts).await;
         if verdicts.is_empty() {
             return;
         }
@@ -189,12 +193,20 @@ impl Sequencer {
             let text = verdict.as_ref().err().and_then(|problem| serde_json::to_string(problem).ok());
             (*hash, text.unwrap_or_default())
         });
+        let texts = texts.collect::<Vec<_>>();
+        let in_doubt = !texts.is_empty();
         // Also without any for the inbox: it compares the position.
-        let noted = shared.store.refuse(&shared.id, expected, texts.collect()).await;
-        if let Err(error) = &noted {
-            tracing::warn!(election = %shared.id, %error, "refusals can't be noted");
-            if let StoreError::Conflict { .. } = error {
-                self.step_down("another node took over");
+        let noted = shared.store.refuse(&shared.id, expected, texts).await;
+        match &noted {
+            Ok(()) => {}
+            Err(StoreError::Conflict { .. }) => self.step_down("another node took over"),
+            Err(error) => {
+                tracing::warn!(election = %shared.id, %error, "refusals can't be noted");
+                // A late refusal must not meet an append of the same entry: only a new epoch keeps them apart.
+                if in_doubt {
+                    self.nodes.as_mut().into_iter().for_each(|nodes| nodes.writing.failed());
+                    self.break_down("it is not known what was refused");
+                }
             }
         }
         for (answer, hash, verdict) in verdicts {
@@ -206,6 +218,34 @@ impl Sequencer {
                 self.answer(answer, &hash, verdict);
             }
         }
+    }
+
+    /// Who is refused although the entry waits in the inbox, with an earlier arrival, waits with it: sent to one node in
+    /// time and to this one after the end. The others stay.
+    pub(super) async fn join_waiting(&mut self, verdicts: Vec<Verdict>) -> Vec<Verdict> {
+        let (doubtful, mut others): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|(answer, _, verdict)| {
+            let is_final = verdict.as_ref().is_err_and(|problem| !problem.kind().is_transient());
+            matches!(answer, Answer::Client(_)) && is_final
+        });
+        if doubtful.is_empty() {
+            return others;
+        }
+        let hashes = doubtful.iter().map(|(_, hash, _)| *hash).collect();
+        let found = self.shared.store.inbox(&self.shared.id, hashes).await;
+        if let Err(error) = &found {
+            tracing::warn!(election = %self.shared.id, %error, "the inbox can't be read");
+        }
+        for (answer, hash, verdict) in doubtful {
+            match (&found, &mut self.nodes) {
+                (Err(_), _) => others.push((answer, hash, Err(problems::store_unavailable()))),
+                (Ok(found), Some(nodes)) if found.contains(&(hash, None)) => {
+                    nodes.waiting.add(hash, answer);
+                    nodes.look_again(true);
+                }
+                _ => others.push((answer, hash, verdict)),
+            }
+        }
+        others
     }
 
     /// Whether this node may still sequence; renews the lease when it is time.
@@ -228,11 +268,15 @@ impl Sequencer {
                 Err(_elapsed) => tracing::warn!(election = %self.shared.id, "the lease can't be renewed: no answer"),
             }
         }
-        if self.nodes.as_ref().is_some_and(|nodes| Instant::now() >= nodes.until) {
-            self.step_down("the lease has run out");
-            return false;
+        match &mut self.nodes {
+            Some(nodes) if Instant::now() >= nodes.until => {
+                // It could not be renewed, or this process slept: a write will tell.
+                nodes.writing.failed();
+                self.step_down("the lease has run out");
+                false
+            }
+            _ => true,
         }
-        true
     }
 
     /// Follows from now on. The state is that of the committed log.
@@ -285,9 +329,11 @@ impl Sequencer {
                 return;
             }
             Ok(Err(error)) => {
+                nodes.writing.failed();
                 return tracing::warn!(election = %self.shared.id, %error, "the lease can't be asked for");
             }
             Err(_elapsed) => {
+                nodes.writing.failed();
                 return tracing::warn!(election = %self.shared.id, "the lease can't be asked for: no answer");
             }
         };
@@ -315,10 +361,12 @@ impl Sequencer {
             tokio::time::sleep_until(nodes.look_at).await;
             self.look().await;
         }
-        if let Some(nodes) = &self.nodes
-            && let Err(error) = self.shared.store.release(&self.shared.id, &nodes.name()).await
-        {
-            tracing::warn!(election = %self.shared.id, %error, "the lease can't be given up; it runs out");
+        if let Some(nodes) = &self.nodes {
+            let (name, term) = (nodes.name(), nodes.sharing.term);
+            let released = tokio::time::timeout(term, self.shared.store.release(&self.shared.id, &name)).await;
+            if !matches!(released, Ok(Ok(()))) {
+                tracing::warn!(election = %self.shared.id, "the lease can't be given up; it runs out");
+            }
         }
     }
 }

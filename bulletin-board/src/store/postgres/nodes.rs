@@ -181,12 +181,12 @@ async fn try_to_refuse(
     Ok(found)
 }
 
-pub(super) async fn refusals(
+pub(super) async fn inbox(
     database: &Database,
     number: i64,
     hashes: &[Hash],
-) -> Result<Vec<(Hash, String)>, StoreError> {
-    let sql = "SELECT hash, refusal FROM inbox WHERE election = $1 AND hash = ANY ($2) AND refusal IS NOT NULL";
+) -> Result<Vec<(Hash, Option<String>)>, StoreError> {
+    let sql = "SELECT hash, refusal FROM inbox WHERE election = $1 AND hash = ANY ($2)";
     let rows = database.read(sql, &[&number, &slices(hashes)]).await?;
     rows.iter().map(|row| Ok((hash(row.try_get(0)?)?, row.try_get(1)?))).collect()
 }

@@ -168,6 +168,50 @@ async fn reading_survives_the_loss_of_its_connections() {
     log.append(&store, 1).await;
 }
 
+/// Each connection of the pool of writers is dead, and nobody has noticed.
+#[tokio::test(flavor = "multi_thread")]
+async fn writing_survives_the_loss_of_all_its_connections() {
+    let Some(scratch) = scratch().await else { return };
+    let store = open(&scratch).await;
+    let log = TestLog::create(&store, "village").await;
+    let end_all = async || {
+        let mut opened = Vec::new();
+        for _ in 0..WRITERS {
+            opened.push(store.database.living_writer().await.unwrap());
+        }
+        opened.into_iter().for_each(crate::postgres::Connection::give_back);
+        let idle = doing(&scratch, "state = 'idle'");
+        let ended = scratch.client.execute(&format!("SELECT pg_terminate_backend(pid) {idle}"), &[]).await.unwrap();
+        assert!(ended >= WRITERS as u64);
+    };
+    end_all().await;
+    log.append(&store, 1).await;
+    end_all().await;
+    let offer = contract::nodes::offer(50);
+    store.offer(&log.id, vec![offer.clone()]).await.unwrap();
+    end_all().await;
+    let position = store.head(&log.id).await.unwrap().position;
+    store.refuse(&log.id, position, vec![(offer.hash, "no".to_owned())]).await.unwrap();
+    end_all().await;
+    store.probe().await.unwrap();
+    end_all().await;
+    // What must not be tried twice.
+    TestLog::create(&store, "town").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_freezes_within_a_transaction_holds_up_others_for_less_than_they_wait() {
+    let Some(scratch) = scratch().await else { return };
+    let store = open(&scratch).await;
+    let log = TestLog::create(&store, "village").await;
+    let mut frozen = store.database.writer().await.unwrap();
+    let transaction = frozen.begin().await.unwrap();
+    transaction.query("SELECT 1 FROM elections FOR UPDATE", &[]).await.unwrap();
+    log.append(&store, 1).await;
+    let error = transaction.query("SELECT 1", &[]).await.unwrap_err();
+    assert!(error.is_disconnected(), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_would_lose_what_it_acknowledged_is_refused() {
     let Some(scratch) = scratch().await else { return };
@@ -243,12 +287,24 @@ async fn without_a_standby_nothing_is_acknowledged_and_reading_goes_on() {
     let store = Arc::new(open(&scratch).await);
     let log = Arc::new(TestLog::create(&*store, "village").await);
     log.append(&*store, 1).await;
+    // It speaks German: nothing may rest on the words of a message.
+    let german = "SELECT current_setting('lc_messages') = 'C.UTF-8'";
+    assert!(scratch.client.query_one(german, &[]).await.unwrap().get::<_, bool>(0), "scripts/lib/on-postgres sets it");
     let standbys = async |names: &str| {
         let sql = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
         scratch.client.batch_execute(&sql).await.unwrap();
         scratch.client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-        until(&scratch, &format!("current_setting('synchronous_standby_names') = '{names}'")).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The server's processes hear of it one after the other; a new connection's first write tells.
+        let waits = format!("SELECT EXISTS (SELECT 1 {})", doing(&scratch, "wait_event = 'SyncRep'"));
+        let waits = async || scratch.client.query_one(&waits, &[]).await.unwrap().get::<_, bool>(0);
+        while !names.is_empty() && !waits().await {
+            let address = scratch.address.clone();
+            let opening = tokio::spawn(async move { PostgresStore::open(&address, None).await.map(drop) });
+            while !opening.is_finished() && !waits().await {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opening.abort();
+        }
     };
     let append = || {
         let (store, log) = (Arc::clone(&store), Arc::clone(&log));
@@ -256,7 +312,7 @@ async fn without_a_standby_nothing_is_acknowledged_and_reading_goes_on() {
     };
     standbys("nobody").await;
     let waiting = append();
-    let in_wait = doing(&scratch, "wait_event = 'SyncRep'");
+    let in_wait = doing(&scratch, "wait_event = 'SyncRep' AND query = 'COMMIT'");
     until(&scratch, &format!("EXISTS (SELECT 1 {in_wait})")).await;
     assert_eq!(store.head(&log.id).await.unwrap().position.tree_size, 2, "it is not visible yet");
     assert_eq!(store.leaves(&log.id, 0..2).await.unwrap().len(), 2);
@@ -271,8 +327,8 @@ async fn without_a_standby_nothing_is_acknowledged_and_reading_goes_on() {
     // An administrator cancels the wait: the server says that the commit is done, with a warning.
     standbys("nobody").await;
     let waiting = append();
-    until(&scratch, &format!("EXISTS (SELECT 1 {in_wait} AND query = 'COMMIT')")).await;
-    let cancel = format!("SELECT pg_cancel_backend(pid) {in_wait} AND query = 'COMMIT'");
+    until(&scratch, &format!("EXISTS (SELECT 1 {in_wait})")).await;
+    let cancel = format!("SELECT pg_cancel_backend(pid) {in_wait}");
     scratch.client.execute(&cancel, &[]).await.unwrap();
     let result = waiting.await.unwrap();
     assert!(matches!(result, Err(StoreError::Backend(_))), "{result:?}");

@@ -51,7 +51,7 @@ impl From<tokio_postgres::Error> for Outcome {
 
 /// Begins a log; all statements of one transaction.
 pub(super) async fn create(database: &Database, election: &Id, first: &Batch, epoch: u64) -> Result<(), StoreError> {
-    let mut connection = database.writer().await?;
+    let mut connection = database.living_writer().await?;
     let transaction = connection.begin().await?;
     let sql =
         "INSERT INTO elections (id, tree_size, epoch) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING number";

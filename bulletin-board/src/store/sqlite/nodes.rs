@@ -133,13 +133,18 @@ pub(super) fn refuse(
     Ok(transaction.commit()?)
 }
 
-pub(super) fn refusals(
+/// An update that leaves every row as it is goes to the disk as any other.
+pub(super) fn probe(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute("UPDATE elections SET epoch = epoch WHERE number = (SELECT min(number) FROM elections)", [])?;
+    Ok(())
+}
+
+pub(super) fn inbox(
     connection: &Connection,
     number: i64,
     hashes: &[Hash],
-) -> Result<Vec<(Hash, String)>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT refusal FROM inbox WHERE election = ?1 AND hash = ?2 AND refusal IS NOT NULL")?;
+) -> Result<Vec<(Hash, Option<String>)>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT refusal FROM inbox WHERE election = ?1 AND hash = ?2")?;
     let mut found = Vec::new();
     for hash in hashes {
         let refusal = statement.query_row(params![number, hash.0], |row| row.get(0)).optional()?;

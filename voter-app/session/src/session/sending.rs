@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use veritally_board_api::{ClientError, ProblemKind, Submitted};
 use veritally_crypto::ballot::{ConfirmationCode, EncryptedBallot};
-use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
 use veritally_crypto::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use veritally_crypto::log::receipt::Receipt;
@@ -109,34 +108,32 @@ impl Outgoing {
 
 /// Sends a ballot's bytes until there is a receipt, which is not verified.
 pub(crate) async fn submit(view: &View, ballot: &EncryptedBallot) -> Result<String, SessionError> {
-    receipt_of(view, view.board().submit_ballot(ballot.bytes().to_vec()).await).await
+    until_receipt(view, ballot.bytes(), true).await
 }
 
 /// As [`submit`], for an entry that is no ballot.
 pub(crate) async fn submit_entry(view: &View, entry: Vec<u8>) -> Result<String, SessionError> {
-    receipt_of(view, view.board().submit_entry(entry).await).await
+    until_receipt(view, &entry, false).await
 }
 
-async fn receipt_of(view: &View, submitted: Result<Submitted, ClientError>) -> Result<String, SessionError> {
-    match submitted.map_err(refusal)? {
-        Submitted::Receipt { text, .. } => Ok(text),
-        Submitted::Pending { entry } => wait_for_receipt(view, &entry).await,
-    }
-}
+/// How soon a ballot that waits for its place in the log is sent again.
+const AGAIN: Duration = Duration::from_millis(500);
 
-/// How often a ballot that waits for its place in the log is asked for.
-const RECEIPT_PAUSE: Duration = Duration::from_millis(500);
-
-async fn wait_for_receipt(view: &View, entry: &Hash) -> Result<String, SessionError> {
+/// Sending the same bytes again is asking again; only this also tells of a refusal.
+async fn until_receipt(view: &View, bytes: &[u8], is_ballot: bool) -> Result<String, SessionError> {
     let deadline = Instant::now() + view.patience();
     loop {
-        if let Some(text) = view.board().receipt(&entry.to_string()).await? {
+        let submitted = match is_ballot {
+            true => view.board().submit_ballot(bytes.to_vec()).await,
+            false => view.board().submit_entry(bytes.to_vec()).await,
+        };
+        if let Submitted::Receipt { text, .. } = submitted.map_err(refusal)? {
             return Ok(text);
         }
-        if Instant::now() + RECEIPT_PAUSE > deadline {
+        if Instant::now() + AGAIN > deadline {
             return Err(SessionError::StillPending);
         }
-        tokio::time::sleep(RECEIPT_PAUSE).await;
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
