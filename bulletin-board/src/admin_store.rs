@@ -131,6 +131,8 @@ pub enum Kind {
     Trustee,
     /// A list of voters (key: election).
     VoterList,
+    /// What pages say of a list of voters (key: election).
+    ListSummary,
     /// An election that was put away (key: election).
     Archived,
     /// An election whose voters confirm by mail (key: election).
@@ -150,6 +152,7 @@ impl Kind {
             Self::Invitation => "invitation",
             Self::Trustee => "trustee",
             Self::VoterList => "voter-list",
+            Self::ListSummary => "list-summary",
             Self::Archived => "archived",
             Self::ByMail => "by-mail",
             Self::Confirmation => "confirmation",
@@ -177,13 +180,16 @@ pub trait AdminStore: Send + Sync + 'static {
     /// Lets an account sign in, or not any more; ends its sessions.
     async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), AdminStoreError>;
 
+    /// Gives an account another password and second factor, lets it sign in, and ends its sessions.
+    async fn renew_account(&self, name: &str, password: &str, totp_secret: Vec<u8>) -> Result<(), AdminStoreError>;
+
     /// Uses a step of an account's second factor: true the first time, false for this and all earlier steps after that.
     async fn use_totp_step(&self, name: &str, step: u64) -> Result<bool, AdminStoreError>;
 
     /// A new session.
     async fn add_session(&self, session: Session) -> Result<(), AdminStoreError>;
 
-    /// A session, if there is one; `seen_ms` becomes the time of its last use.
+    /// A session, if there is one; `seen_ms` becomes the time of its last use if it is later. 0 only looks.
     async fn session(&self, token: &Hash, seen_ms: u64) -> Result<Option<Session>, AdminStoreError>;
 
     /// Ends a session.

@@ -22,6 +22,7 @@ use crate::{
     Abandon, Cli, Close, Command, Create, Export, Extend, Keygen, Post, Restart, Serve, Signed, Status, Target,
 };
 
+pub(crate) mod account;
 pub(crate) mod keeping;
 
 /// A board's clock that differs by more than this from ours is reported: entries carry times.
@@ -45,6 +46,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Fsck(args) => keeping::fsck(args).await,
         Command::MoveStore(args) => keeping::move_store(args).await,
         Command::LogKey(args) => keeping::log_key(args),
+        Command::Account(args) => account::run(args).await,
         Command::Manual(manual) => Ok(manual.write(Cli::command())?),
     }
 }

@@ -161,6 +161,17 @@ impl DataDir {
         let database = path.join(DATABASE);
         if database.is_file() { Ok(database) } else { Err(DataDirError::NoBoard(path.to_owned())) }
     }
+
+    /// The dashboard's database of a folder, beside a running server.
+    ///
+    /// # Errors
+    /// [`DataDirError::NoBoard`].
+    pub fn admin_database(path: &Path) -> Result<PathBuf, DataDirError> {
+        let database = path.join(ADMIN_DATABASE);
+        // With PostgreSQL the file is absent, the board's name is not.
+        let there = database.is_file() || path.join(NAME).is_file();
+        if there { Ok(database) } else { Err(DataDirError::NoBoard(path.to_owned())) }
+    }
 }
 
 fn lock(path: &Path) -> Result<File, DataDirError> {

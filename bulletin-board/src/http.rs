@@ -67,7 +67,7 @@ pub fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .unify();
     gate::gate()
         .and(interface)
-        .or(web::routes(&context.board, context.dashboard.as_ref()))
+        .or(web::routes(&context.board, context.dashboard.as_ref(), &context.outside.witnesses))
         .unify()
         .recover(async |rejection: Rejection| Ok::<_, Infallible>(reply::rejected(&rejection)))
         .unify()

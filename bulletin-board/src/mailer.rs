@@ -108,6 +108,11 @@ pub struct MailSettings {
     pub password_file: Option<PathBuf>,
 }
 
+/// Whether mail can be sent there: one address, and nothing else.
+pub(crate) fn is_address(text: &str) -> bool {
+    text.parse::<Address>().is_ok()
+}
+
 /// Sends single messages in the background.
 #[derive(Clone)]
 pub struct Mailer {
@@ -132,11 +137,7 @@ impl Mailer {
     /// sent.
     pub fn send(&self, to: &str, subject: &str, body: String, failed: impl FnOnce(String) + Send + 'static) -> bool {
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { return false };
-        // `Address` refuses everything that is not one address: nothing in a list adds headers or recipients.
-        let message = to.parse::<Address>().map_err(|e| e.to_string()).and_then(|address| {
-            let builder = Message::builder().from(self.from.clone()).to(Mailbox::new(None, address)).subject(subject);
-            builder.header(ContentType::TEXT_PLAIN).body(body).map_err(|e| e.to_string())
-        });
+        let message = message(self.from.clone(), to, subject, body);
         let transport = self.transport.clone();
         tokio::spawn(async move {
             if let Err(reason) = async { deliver(transport, message?).await }.await {
@@ -146,6 +147,13 @@ impl Mailer {
         });
         true
     }
+}
+
+fn message(from: Mailbox, to: &str, subject: &str, body: String) -> Result<Message, String> {
+    // `Address` refuses everything that is not one address: nothing in a list adds headers or recipients.
+    let address: Address = to.parse().map_err(|e| format!("no address: {e}"))?;
+    let builder = Message::builder().from(from).to(Mailbox::new(None, address)).subject(subject);
+    builder.header(ContentType::TEXT_PLAIN).body(body).map_err(|e| e.to_string())
 }
 
 async fn deliver(transport: SmtpTransport, message: Message) -> Result<(), String> {
@@ -172,6 +180,29 @@ fn first_line(path: &Path) -> Result<String, MailerError> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
+
+    #[test]
+    fn an_address_or_subject_adds_no_header_and_no_recipient() {
+        let from: Mailbox = "Elections <elections@example.org>".parse().unwrap();
+        for to in [
+            "ada@example.org, eve@example.org",
+            "ada@example.org\r\nBcc: eve@example.org",
+            "ada@example.org>\nBcc: eve@example.org",
+            "ada@example.org\0",
+            "Ada <ada@example.org>",
+            "ada",
+            "",
+        ] {
+            assert!(!is_address(to), "{to:?}");
+            assert!(message(from.clone(), to, "Code", String::new()).is_err(), "{to:?}");
+        }
+        let subject = "Council\r\nBcc: eve@example.org\r\n\r\nBody";
+        let sent = message(from, "ada@example.org", subject, "text".into()).unwrap().formatted();
+        let sent = String::from_utf8(sent).unwrap();
+        let (headers, body) = sent.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "text");
+        assert!(!headers.to_lowercase().lines().any(|line| line.starts_with("bcc")), "{headers}");
+    }
 
     #[test]
     fn a_mail_server_is_a_url_without_password_and_unencrypted_only_on_this_machine() {

@@ -46,7 +46,7 @@ enum Command {
     Abandon(Abandon),
     /// Show where an election stands.
     Status(Status),
-    /// Copy the database while the board serves.
+    /// Copy the databases while the board serves.
     Backup(commands::keeping::Backup),
     /// Recompute trees, tallies and checkpoints from the entries, and name the first difference.
     Fsck(commands::keeping::Fsck),
@@ -54,6 +54,8 @@ enum Command {
     MoveStore(commands::keeping::MoveStore),
     /// Show, export or import the board's keys.
     LogKey(commands::keeping::LogKey),
+    /// Accounts of the dashboard: give one back to who has lost password or second factor.
+    Account(commands::account::Account),
     /// Write man pages and shell completions.
     #[command(hide = true)]
     Manual(Manual),

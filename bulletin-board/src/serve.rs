@@ -190,6 +190,12 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
     }
     tracing::info!(%address, name = data.name, tls = tls.is_some(), "the board listens");
     if let Some(token) = dashboard.first_token().await? {
+        if options.mail.is_some() && !board.summaries().is_empty() {
+            // A backup that was restored without it looks just like this.
+            tracing::warn!(
+                "logs, but a new dashboard's database: is admin.db missing, nobody confirms by mail any more"
+            );
+        }
         let scheme = if tls.is_some() { "https" } else { "http" };
         // For whoever starts the board, once: an owner's account is made with it.
         println!("dashboard: make the first account at {scheme}://{address}/admin/join?token={token}");

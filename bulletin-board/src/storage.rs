@@ -104,6 +104,21 @@ impl Storage {
         }
     }
 
+    /// Opens the dashboard's things only, beside a running board.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn open_dashboard(&self, file: &Path) -> Result<Arc<dyn AdminStore>, StorageError> {
+        match self {
+            Self::Sqlite => Ok(Arc::new(SqliteAdminStore::open(file)?)),
+            Self::Postgres(address) => {
+                let database = Database::connect(address, None).await;
+                let error = |source: PostgresError| StorageError::Dashboard(source.into());
+                Ok(Arc::new(PostgresAdminStore::on(database.map_err(error)?).await?))
+            }
+        }
+    }
+
     /// Opens both; makes what is absent.
     ///
     /// # Errors

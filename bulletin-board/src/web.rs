@@ -8,7 +8,7 @@
 //! - `admin`: the administrator's dashboard.
 //! - `history`: what a log says over time, read once and kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use askama::Template;
@@ -19,6 +19,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use crate::board::Board;
+use crate::witnesses::Witnessing;
 
 mod admin;
 mod assets;
@@ -31,7 +32,7 @@ mod report;
 mod view;
 pub mod words;
 
-pub use admin::{Confirmations, Dashboard};
+pub use admin::{Confirmations, Dashboard, reset_account};
 use history::Histories;
 use words::{Language, Words};
 
@@ -48,20 +49,25 @@ pub struct Web {
     board: Arc<Board>,
     histories: Arc<Histories>,
     dashboard: Option<Arc<Dashboard>>,
+    witnesses: Arc<Witnessing>,
 }
 
 impl Web {
     /// Pages over a board.
     #[must_use]
-    pub fn new(board: Arc<Board>, dashboard: Option<Arc<Dashboard>>) -> Self {
-        Self { board, histories: Arc::default(), dashboard }
+    pub fn new(board: Arc<Board>, dashboard: Option<Arc<Dashboard>>, witnesses: Arc<Witnessing>) -> Self {
+        Self { board, histories: Arc::default(), dashboard, witnesses }
     }
 }
 
 /// All pages and assets; without a dashboard, the public ones.
 #[must_use]
-pub fn routes(board: &Arc<Board>, dashboard: Option<&Arc<Dashboard>>) -> BoxedFilter<(Response,)> {
-    let web = Web::new(Arc::clone(board), dashboard.cloned());
+pub fn routes(
+    board: &Arc<Board>,
+    dashboard: Option<&Arc<Dashboard>>,
+    witnesses: &Arc<Witnessing>,
+) -> BoxedFilter<(Response,)> {
+    let web = Web::new(Arc::clone(board), dashboard.cloned(), Arc::clone(witnesses));
     let public = assets::routes().or(public::routes(&web)).unify();
     match dashboard {
         Some(dashboard) => public.or(admin::routes(&web, dashboard)).unify().boxed(),
@@ -125,12 +131,32 @@ fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone {
 struct Page {
     title: String,
     path: String,
+    /// What was asked for, which the same page in another language is asked for, too.
+    query: BTreeMap<String, String>,
     board: String,
 }
 
 impl Page {
     fn new(title: impl Into<String>, asked: &Asked, web: &Web) -> Self {
-        Self { title: title.into(), path: asked.path.clone(), board: web.board.info().origin_prefix }
+        // What was just done is said once.
+        let kept = |(name, _): &(&String, &String)| !matches!(name.as_str(), "lang" | "done");
+        let query = asked.query.iter().filter(kept).map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { title: title.into(), path: asked.path.clone(), query, board: web.board.info().origin_prefix }
+    }
+
+    /// With a value that came in a form: the page in another language needs it in its address.
+    fn keeping(mut self, name: &str, value: &str) -> Self {
+        if !value.is_empty() {
+            self.query.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
+    /// This page in another language.
+    fn in_language(&self, tag: &str) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.query).append_pair("lang", tag);
+        format!("{}?{}", self.path, query.finish())
     }
 
     /// Where an asset is.

@@ -266,3 +266,67 @@ async fn an_administrator_makes_opens_extends_closes_and_exports_an_election() {
     assert!(path("record").join("tile/entries/000.p/22").is_file(), "{}", text(&exported));
     assert!(server.terminate());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_start_prints_another_first_token_and_a_lost_account_comes_back_by_command() {
+    use veritally_board::admin_store::sqlite::SqliteAdminStore;
+    use veritally_board::admin_store::{Account, AdminStore as _, Kind, Role};
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_owned();
+    let nowhere = directory.path().join("nowhere");
+    let refused = run(&["account", "reset", "ada"], &[("--data", &nowhere)]);
+    assert!(!refused.status.success() && text(&refused).contains("no board in") && !nowhere.exists());
+    assert!(Server::start(&data).terminate());
+    let server = Server::start(&data);
+    let store = SqliteAdminStore::open(&data.join("admin.db")).unwrap();
+    assert_eq!(store.count(Kind::Invitation, "").await.unwrap(), 1, "of the last start only");
+    let account = Account {
+        name: "ada".into(),
+        role: Role::Owner,
+        password: "lost".into(),
+        totp_secret: vec![1; 20],
+        disabled: true,
+        created_ms: 1_798_761_600_000,
+    };
+    store.add_account(account).await.unwrap();
+    // While the board serves.
+    let listed = run(&["account", "list"], &[("--data", &data)]);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "ada (owner, disabled), made 2027-01-01T00:00:00Z\n");
+    let unknown = run(&["account", "reset", "eve"], &[("--data", &data)]);
+    assert!(!unknown.status.success() && text(&unknown).contains("no account \"eve\""), "{}", text(&unknown));
+    let reset = run(&["account", "reset", "ada"], &[("--data", &data)]);
+    let path = String::from_utf8(reset.stdout).unwrap();
+    assert!(path.starts_with("/admin/join?token="), "{path}");
+    // Which also chooses who does the cryptography of TLS.
+    server.client().board_info().await.unwrap();
+    let page = reqwest::get(format!("{}{}", server.url, path.trim_end())).await.unwrap().text().await.unwrap();
+    assert!(page.contains("Your account again") && page.contains("value=\"ada\""), "{page}");
+    assert!(server.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_has_the_dashboards_database_beside_the_logs() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use veritally_board::admin_store::sqlite::SqliteAdminStore;
+    use veritally_board::admin_store::{AdminStore as _, Kind};
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let server = Server::start(&path("."));
+    let store = SqliteAdminStore::open(&path("admin.db")).unwrap();
+    store.put(Kind::ByMail, "sample", vec![], 1).await.unwrap();
+    store.put(Kind::VoterList, "old", b"ada@example.org".to_vec(), 1).await.unwrap();
+    store.take(Kind::VoterList, "old").await.unwrap();
+    let backup = |out: &str| run(&["backup"], &[("--data", &path(".")), ("--out", &path(out))]);
+    let done = backup("copy.db");
+    assert!(done.status.success() && text(&done).contains("copy.admin.db"), "{}", text(&done));
+    let copy = std::fs::read(path("copy.admin.db")).unwrap();
+    assert!(!String::from_utf8_lossy(&copy).contains("ada@example.org"), "what was deleted is not copied");
+    assert_eq!(std::fs::metadata(path("copy.admin.db")).unwrap().permissions().mode() & 0o077, 0);
+    let restored = SqliteAdminStore::open(&path("copy.admin.db")).unwrap();
+    assert_eq!(restored.count(Kind::ByMail, "").await.unwrap(), 1);
+    // Neither is overwritten, and nothing is begun that can't be finished.
+    std::fs::remove_file(path("copy.db")).unwrap();
+    assert!(!backup("copy.db").status.success() && !path("copy.db").exists());
+    assert!(server.terminate());
+}

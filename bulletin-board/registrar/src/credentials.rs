@@ -119,9 +119,9 @@ pub const WORDS: [Words; 4] = [
         subject: "Your voting code",
         greeting: "Hello",
         intro: "you may vote in this election. Install the voting program, open the link with it and type the code.",
-        labels: ["Code (secret)", "Public id", "Link", "Fingerprint of the election", "Voting ends", "Help"],
+        labels: ["Code (secret)", "Public number", "Link", "Fingerprint of the election", "Voting ends", "Help"],
         keep: "Whoever has the code can vote in your place: keep it to yourself. Compare the fingerprint and, after \
-               voting, the public id with what the board shows.",
+               voting, the public number with what the board shows.",
         reminder: Reminder {
             subject: "You can still vote",
             intro: "when this was sent, no ballot of yours had arrived. Open the link with the voting program and type the \
@@ -131,20 +131,20 @@ pub const WORDS: [Words; 4] = [
     },
     Words {
         language: "de",
-        subject: "Ihr Wahlcode",
+        subject: "Ihr Stimmcode",
         greeting: "Guten Tag",
         intro: "Sie dürfen an dieser Wahl teilnehmen. Installieren Sie das Wahlprogramm, öffnen Sie damit den Link und \
                 geben Sie den Code ein.",
         labels: [
             "Code (geheim)",
-            "Öffentliche Kennung",
+            "Öffentliche Nummer",
             "Link",
             "Fingerabdruck der Wahl",
             "Ende der Abstimmung",
             "Hilfe",
         ],
         keep: "Wer den Code hat, kann an Ihrer Stelle abstimmen: behalten Sie ihn für sich. Vergleichen Sie den \
-               Fingerabdruck und nach der Stimmabgabe die öffentliche Kennung mit dem, was das Wahlbrett zeigt.",
+               Fingerabdruck und nach der Stimmabgabe die öffentliche Nummer mit dem, was das Wahlbrett zeigt.",
         reminder: Reminder {
             subject: "Sie können noch abstimmen",
             intro: "Als diese Nachricht verschickt wurde, war kein Stimmzettel von Ihnen eingegangen. Öffnen Sie den Link mit \
@@ -160,9 +160,9 @@ pub const WORDS: [Words; 4] = [
         greeting: "Bonjour",
         intro: "vous pouvez voter à cette élection. Installez le programme de vote, ouvrez le lien avec lui et saisissez \
                 le code.",
-        labels: ["Code (secret)", "Identifiant public", "Lien", "Empreinte de l’élection", "Fin du vote", "Aide"],
+        labels: ["Code (secret)", "Numéro public", "Lien", "Empreinte de l’élection", "Fin du vote", "Aide"],
         keep: "Qui a le code peut voter à votre place : gardez-le pour vous. Comparez l’empreinte et, après le vote, \
-               l’identifiant public avec ce que montre le tableau.",
+               le numéro public avec ce que montre le tableau.",
         reminder: Reminder {
             subject: "Vous pouvez encore voter",
             intro: "à l’envoi de ce message, aucun bulletin de votre part n’était arrivé. Ouvrez le lien avec le programme de \
@@ -174,19 +174,19 @@ pub const WORDS: [Words; 4] = [
     },
     Words {
         language: "es",
-        subject: "Su código de votación",
+        subject: "Su código de voto",
         greeting: "Buenos días",
-        intro: "usted puede votar en esta elección. Instale el programa de voto, abra con él el enlace y escriba el código.",
+        intro: "usted puede participar en esta votación. Instale el programa de voto, abra con él el enlace y escriba el código.",
         labels: [
             "Código (secreto)",
-            "Identificador público",
+            "Número público",
             "Enlace",
-            "Huella de la elección",
+            "Huella de la votación",
             "Fin de la votación",
             "Ayuda",
         ],
         keep: "Quien tenga el código puede votar en su lugar: guárdelo para usted. Compare la huella y, después de votar, \
-               el identificador público con lo que muestra el tablón.",
+               el número público con lo que muestra el tablón.",
         reminder: Reminder {
             subject: "Todavía puede votar",
             intro: "al enviar este mensaje no había llegado ninguna papeleta suya. Abra el enlace con el programa de voto y \

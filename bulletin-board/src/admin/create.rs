@@ -53,6 +53,12 @@ pub fn read_public<T: DeserializeOwned>(path: &Path, expected: &'static str) -> 
     serde_json::from_slice(&bytes).map_err(|_| FileError::Content { path: PathBuf::from(path), expected })
 }
 
+/// q unless somebody says otherwise. DESIGN.md section 2, Decryption: a quorum of witnesses can't cosign a fork; else
+/// ⌈(n+k)/2⌉ trustees.
+pub(crate) fn default_agreement(n: u64, k: u64, witness_quorum: u64) -> u64 {
+    if witness_quorum > 0 { k } else { n.saturating_add(k).div_ceil(2) }
+}
+
 /// Makes the manifest for a board.
 ///
 /// # Errors
@@ -66,8 +72,7 @@ pub fn manifest(
     let election = Id::new(&*config.election).map_err(ConfigError::from)?;
     let n = people.trustees.len() as u64;
     let k = config.quorum.unwrap_or(n / 2 + 1);
-    // DESIGN.md section 2, Decryption: a quorum of witnesses can't cosign a fork; else ⌈(n+k)/2⌉ trustees.
-    let q = if config.witness_quorum > 0 { k } else { n.saturating_add(k).div_ceil(2) };
+    let q = default_agreement(n, k, config.witness_quorum);
     let administrator =
         Administrator { held_by_board: false, key: people.administrator, name: config.administrator.clone() };
     let mut administrators = vec![administrator];

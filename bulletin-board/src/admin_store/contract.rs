@@ -11,6 +11,7 @@ use super::{Account, Activity, AdminStore, AdminStoreError, Kind, Role, SESSION_
 pub async fn run_all<S: AdminStore>(mut fresh: impl AsyncFnMut() -> S) {
     accounts_are_added_once_and_listed_by_name(&fresh().await).await;
     an_account_loses_its_sessions_when_it_is_disabled(&fresh().await).await;
+    an_account_that_is_renewed_signs_in_with_the_new_and_loses_its_sessions(&fresh().await).await;
     sessions_that_nobody_uses_are_swept_away(&fresh().await).await;
     a_step_of_a_second_factor_is_used_once_and_none_before_it_afterwards(&fresh().await).await;
     activity_is_read_backwards(&fresh().await).await;
@@ -48,6 +49,8 @@ pub async fn an_account_loses_its_sessions_when_it_is_disabled(store: &impl Admi
     store.add_session(bob.clone()).await.unwrap();
     assert_eq!(store.session(&ada.token, 9).await.unwrap(), Some(ada.clone()));
     assert_eq!(store.session(&ada.token, 11).await.unwrap().unwrap().seen_ms, 9);
+    assert_eq!(store.session(&ada.token, 0).await.unwrap().unwrap().seen_ms, 11);
+    assert_eq!(store.session(&ada.token, 11).await.unwrap().unwrap().seen_ms, 11, "looking is no use");
     store.set_disabled("ada", true).await.unwrap();
     assert_eq!(store.session(&ada.token, 12).await.unwrap(), None);
     assert!(store.account("ada").await.unwrap().unwrap().disabled);
@@ -56,6 +59,22 @@ pub async fn an_account_loses_its_sessions_when_it_is_disabled(store: &impl Admi
     assert_eq!(store.session(&bob.token, 13).await.unwrap(), None);
     store.set_disabled("ada", false).await.unwrap();
     assert!(!store.account("ada").await.unwrap().unwrap().disabled);
+}
+
+pub async fn an_account_that_is_renewed_signs_in_with_the_new_and_loses_its_sessions(store: &impl AdminStore) {
+    store.add_account(named("ada")).await.unwrap();
+    store.add_account(named("bob")).await.unwrap();
+    let (ada, bob) = (session(b"1", "ada", 5), session(b"2", "bob", 5));
+    store.add_session(ada.clone()).await.unwrap();
+    store.add_session(bob.clone()).await.unwrap();
+    assert!(store.use_totp_step("ada", 7).await.unwrap());
+    store.set_disabled("ada", true).await.unwrap();
+    store.renew_account("ada", "another", vec![2; 20]).await.unwrap();
+    let renewed = Account { password: "another".into(), totp_secret: vec![2; 20], ..named("ada") };
+    assert!(store.accounts().await.unwrap() == [renewed, named("bob")]);
+    assert_eq!(store.session(&ada.token, 9).await.unwrap(), None);
+    assert!(store.session(&bob.token, 9).await.unwrap().is_some());
+    assert!(store.use_totp_step("ada", 3).await.unwrap(), "steps of the new factor");
 }
 
 pub async fn sessions_that_nobody_uses_are_swept_away(store: &impl AdminStore) {

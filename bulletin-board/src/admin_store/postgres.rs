@@ -111,6 +111,14 @@ impl AdminStore for PostgresAdminStore {
         Ok(())
     }
 
+    async fn renew_account(&self, name: &str, password: &str, totp_secret: Vec<u8>) -> Result<(), AdminStoreError> {
+        let sql = "WITH ended AS (DELETE FROM admin_session WHERE account = $1)
+                   UPDATE admin_account SET password = $2, totp_secret = $3, totp_step = 0, disabled = false
+                   WHERE name = $1";
+        self.0.write(sql, &[&name, &password, &totp_secret]).await?;
+        Ok(())
+    }
+
     async fn use_totp_step(&self, name: &str, step: u64) -> Result<bool, AdminStoreError> {
         let sql = "UPDATE admin_account SET totp_step = $2 WHERE name = $1 AND totp_step < $2 RETURNING name";
         Ok(!self.once(sql, &[&name, &integer(step)]).await?.is_empty())
@@ -127,7 +135,7 @@ impl AdminStore for PostgresAdminStore {
 
     async fn session(&self, token: &Hash, seen_ms: u64) -> Result<Option<Session>, AdminStoreError> {
         // The row as it was before, and its update, in one statement.
-        let sql = "WITH seen AS (UPDATE admin_session SET seen_ms = $2 WHERE token = $1)
+        let sql = "WITH seen AS (UPDATE admin_session SET seen_ms = greatest(seen_ms, $2) WHERE token = $1)
                    SELECT account, csrf, created_ms, seen_ms FROM admin_session WHERE token = $1";
         let rows = self.0.write(sql, &[&token.0.as_slice(), &integer(seen_ms)]).await?;
         let read = |row: &Row| {

@@ -46,6 +46,23 @@ impl SqliteAdminStore {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
+    /// Writes a copy of the file at `path` as it stands now, whole, flushed and for its owner only, to a new file. What was
+    /// deleted is not in it. Blocks; a board may go on using the file.
+    ///
+    /// # Errors
+    /// [`AdminStoreError::Backend`], also when `out` exists.
+    pub fn backup(path: &Path, out: &Path) -> Result<(), AdminStoreError> {
+        let failed = |error: std::io::Error| AdminStoreError::Backend(Box::new(error));
+        let folder = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let copy = tempfile::NamedTempFile::with_prefix_in(".veritally-backup.", folder).map_err(failed)?;
+        let source = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        source.busy_timeout(BUSY_TIMEOUT)?;
+        source.execute("VACUUM INTO ?1", [copy.path().to_string_lossy()])?;
+        copy.as_file().sync_all().map_err(failed)?;
+        copy.persist_noclobber(out).map_err(|e| failed(e.error))?;
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, AdminStoreError> + Send + 'static,
@@ -127,6 +144,20 @@ impl AdminStore for SqliteAdminStore {
         .await
     }
 
+    async fn renew_account(&self, name: &str, password: &str, totp_secret: Vec<u8>) -> Result<(), AdminStoreError> {
+        let (name, password) = (name.to_owned(), password.to_owned());
+        self.run(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "UPDATE account SET password = ?2, totp_secret = ?3, totp_step = 0, disabled = 0 WHERE name = ?1",
+                params![name, password, totp_secret],
+            )?;
+            transaction.execute("DELETE FROM session WHERE account = ?1", [&name])?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
     async fn use_totp_step(&self, name: &str, step: u64) -> Result<bool, AdminStoreError> {
         let name = name.to_owned();
         self.run(move |connection| {
@@ -159,7 +190,10 @@ impl AdminStore for SqliteAdminStore {
             };
             let found = connection.query_row(sql, [token.0], read).optional()?;
             if found.is_some() {
-                connection.execute("UPDATE session SET seen_ms = ?2 WHERE token = ?1", params![token.0, seen_ms])?;
+                connection.execute(
+                    "UPDATE session SET seen_ms = max(seen_ms, ?2) WHERE token = ?1",
+                    params![token.0, seen_ms],
+                )?;
             }
             Ok(found)
         })

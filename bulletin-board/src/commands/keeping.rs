@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
+use veritally_board::admin_store::sqlite::SqliteAdminStore;
 use veritally_board::data_dir::{BoardKey, DataDir};
 use veritally_board::moving::{self, Moved};
 use veritally_board::postgres::PostgresAddress;
@@ -25,7 +26,7 @@ const PASSPHRASE: &str = "VERITALLY_PASSPHRASE";
 
 /// Where a board keeps its logs.
 #[derive(Args)]
-struct StoreOf {
+pub(super) struct StoreOf {
     /// Where the board keeps its logs: sqlite, in its folder, or postgres://…
     #[arg(long, env = "VERITALLY_BOARD_STORE", hide_env_values = true, default_value = "sqlite")]
     store: Storage,
@@ -35,9 +36,14 @@ struct StoreOf {
 }
 
 impl StoreOf {
+    /// Where that is.
+    pub(super) fn storage(&self) -> Storage {
+        self.store.clone().with_password_file(self.store_password_file.as_deref())
+    }
+
     /// The database, if it is one of PostgreSQL.
     fn postgres(&self) -> Option<PostgresAddress> {
-        match self.store.clone().with_password_file(self.store_password_file.as_deref()) {
+        match self.storage() {
             Storage::Sqlite => None,
             Storage::Postgres(address) => Some(address),
         }
@@ -51,7 +57,8 @@ pub(crate) struct Backup {
     data: PathBuf,
     #[command(flatten)]
     store: StoreOf,
-    /// File for the copy of the database; it must not exist.
+    /// File for the copy of the logs' database; it must not exist. The dashboard's database (accounts, voter lists, who
+    /// confirmed by mail) is copied beside it: FILE.db and FILE.admin.db.
     #[arg(long)]
     out: PathBuf,
 }
@@ -145,9 +152,20 @@ pub(crate) fn backup(args: &Backup) -> Result<()> {
         );
     }
     let database = DataDir::database(&args.data)?;
+    let (dashboard, beside) =
+        (DataDir::admin_database(&args.data).ok().filter(|path| path.is_file()), args.out.with_extension("admin.db"));
+    if dashboard.is_some() && beside.exists() {
+        bail!("{} must not exist: the dashboard's database is copied there", beside.display());
+    }
     SqliteStore::backup(&database, &args.out).with_context(|| format!("backing {} up", database.display()))?;
-    println!("{} is a copy of the database as it stands now", args.out.display());
-    eprintln!("It has no keys: keep `log-key export` beside it, and the board's name.");
+    println!("{} is a copy of the logs as they stand now", args.out.display());
+    // After the logs: that an election's voters confirm by mail is decided before it opens, so this copy knows of it.
+    if let Some(dashboard) = dashboard {
+        SqliteAdminStore::backup(&dashboard, &beside).with_context(|| format!("backing {} up", dashboard.display()))?;
+        println!("{} is a copy of the dashboard's accounts, drafts, voter lists and confirmations", beside.display());
+        eprintln!("Restore both: without the second nobody is asked to confirm by mail any more.");
+    }
+    eprintln!("They have no keys: keep `log-key export` beside them, and the board's name.");
     Ok(())
 }
 

@@ -123,7 +123,8 @@ impl Drop for Connected {
     }
 }
 
-fn key(address: IpAddr) -> IpAddr {
+/// Whom an address stands for when it is counted: of IPv6 its network of 64 bits.
+pub(crate) fn customer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
         v4 => v4,
@@ -150,7 +151,7 @@ impl AddressBook {
         if self.is_unlimited(peer) || forwarders.trusts(peer) {
             return Some(Connected { key: None, connections });
         }
-        let key = key(peer);
+        let key = customer(peer);
         {
             let mut counts = connections.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(key).or_default();
@@ -171,7 +172,7 @@ impl AddressBook {
             return Ok(());
         }
         let limiter = if writes { &self.writes } else { &self.reads };
-        limiter.check_key(&key(address)).map_err(|until| until.wait_time_from(DefaultClock::default().now()))
+        limiter.check_key(&customer(address)).map_err(|until| until.wait_time_from(DefaultClock::default().now()))
     }
 
     fn is_unlimited(&self, address: IpAddr) -> bool {

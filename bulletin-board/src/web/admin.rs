@@ -5,7 +5,8 @@
 //! administrator does to an election is an entry of its log, signed by the board's own key, which the manifest lists as
 //! held by the board; nothing here goes around `Election::submit`.
 //!
-//! - `signing_in`: sessions, passwords, second factors, accounts. `guard`: how often somebody may try.
+//! - `signing_in`: sessions, passwords, second factors, accounts; `joining`: how one is made, or got back. `guard`: how
+//!   often somebody may try.
 //! - `elections`, `acts`: what there is, and what may be done to it. `drafts`: elections in preparation; `invitations`:
 //!   their trustees. `voters`: lists. `confirmations`, `confirming`: voters who confirm by mail.
 
@@ -30,7 +31,7 @@ use super::{Asked, Page, Web, asked, cookie, html};
 use crate::admin_store::{Account, Activity, AdminStore, AdminStoreError, Role, Session};
 use crate::board::Board;
 use crate::clock::Clock;
-use crate::http::address::ClientAddress;
+use crate::http::address::{ClientAddress, customer};
 use crate::mailer::Mailer;
 
 mod acts;
@@ -41,6 +42,8 @@ mod elections;
 mod form;
 mod guard;
 mod invitations;
+mod joining;
+mod list_problems;
 mod manifest;
 mod password;
 mod reports;
@@ -50,6 +53,7 @@ mod voters;
 pub use confirmations::Confirmations;
 use form::Form;
 use guard::Guard;
+pub use joining::reset_account;
 pub(super) use reports::{Report, Status as ReportStatus, Verdict as ReportVerdict};
 
 /// Failures to sign in, of an account or address, after which it waits.
@@ -112,15 +116,13 @@ impl Dashboard {
         &self.confirmations
     }
 
-    /// The token with which the first owner makes an account; `None` when there is one already.
+    /// The token with which the first owner makes an account, in the place of an earlier one; `None` when there is an
+    /// account already.
     ///
     /// # Errors
     /// [`AdminStoreError`].
     pub async fn first_token(&self) -> Result<Option<String>, AdminStoreError> {
-        if !self.store.accounts().await?.is_empty() {
-            return Ok(None);
-        }
-        signing_in::invite(self, Role::Owner).await.map(Some)
+        joining::first(&*self.store, self.now_ms()).await
     }
 
     /// Bytes of the files in the board's folder.
@@ -166,7 +168,10 @@ struct Visit<'a> {
     dashboard: &'a Dashboard,
     asked: &'a Asked,
     w: Words,
+    /// From where, for the activity log.
     address: String,
+    /// Who that is when tries are counted.
+    customer: String,
     /// The signed-in account and its session.
     who: Option<(Account, Session)>,
 }
@@ -301,8 +306,9 @@ async fn handle<B: Buf>(
     request: Request,
     body: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
 ) -> Response {
-    let address = request.peer.map(|peer| peer.to_string()).unwrap_or_default();
-    let mut visit = Visit { web, dashboard, asked, w: asked.words(), address, who: None };
+    let text = |address: Option<IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
+    let (address, customer) = (text(request.peer), text(request.peer.map(customer)));
+    let mut visit = Visit { web, dashboard, asked, w: asked.words(), address, customer, who: None };
     let answered = async {
         visit.who = signing_in::who(dashboard, &request.headers).await?;
         let path = request.path.trim_end_matches('/').split('/').collect::<Vec<_>>();
@@ -341,7 +347,7 @@ fn same_site(headers: &HeaderMap) -> Result<(), Refusal> {
 async fn show(visit: &Visit<'_>, path: &[&str]) -> Answer {
     match path {
         ["admin", "sign-in"] => signing_in::sign_in_page(visit, None),
-        ["admin", "join"] => signing_in::join_page(visit),
+        ["admin", "join"] => joining::join_page(visit).await,
         ["invitation", token] => invitations::page(visit, token).await,
         ["confirm", id, credential] => confirming::page(visit, id, credential).await,
         ["admin"] => elections::home(visit).await,
@@ -362,7 +368,7 @@ async fn show(visit: &Visit<'_>, path: &[&str]) -> Answer {
 async fn act(visit: &Visit<'_>, path: &[&str], form: &Form) -> Answer {
     match path {
         ["admin", "sign-in"] => signing_in::sign_in(visit, form).await,
-        ["admin", "join"] => signing_in::join(visit, form).await,
+        ["admin", "join"] => joining::join(visit, form).await,
         ["invitation", token] => invitations::answer(visit, token, form).await,
         ["confirm", id, credential] => confirming::answer(visit, id, credential, form).await,
         ["admin", "sign-out"] => signing_in::sign_out(visit).await,

@@ -179,14 +179,16 @@ fn pairs(contest: &Contest, found: &Outcome, w: Words, names: &dyn Fn(&[usize]) 
     })
 }
 
-/// How a contest is voted on, in a sentence.
+/// How a contest is voted on, in the words of the voter's app.
 pub(super) fn describe_rule(contest: &Contest, w: Words) -> String {
     let n = contest.selections.len() as u64;
     match &contest.rule {
         Rule::Choice(rule) => {
             let mut sentence = match (rule.min, rule.max) {
-                (1, 1) => w.t("rule_choice_one").to_owned(),
-                (0, max) if max == n => w.t("rule_approval").to_owned(),
+                (_, 1) => w.t("rule_choice_one").to_owned(),
+                (min, max) if min == max => w.f("rule_choice_exactly", max),
+                (0, max) if max >= n => w.t("rule_approval").to_owned(),
+                (0, max) => w.f("rule_choice_most", max),
                 (min, max) => w.f2("rule_choice", min, max),
             };
             if rule.blank {
@@ -194,11 +196,12 @@ pub(super) fn describe_rule(contest: &Contest, w: Words) -> String {
             }
             sentence
         }
-        Rule::Score(rule) if rule.limit > 0 => w.f2("rule_score_limit", rule.limit, rule.max),
+        Rule::Score(rule) if rule.limit > 0 => w.f2("rule_score_limit", rule.max, rule.limit),
         Rule::Score(rule) => w.f("rule_score", rule.max),
         Rule::Quadratic(rule) => w.f("rule_quadratic", rule.credits),
+        Rule::Borda(rule) if rule.places == 1 => w.f("rule_borda_one", rule.places),
         Rule::Borda(rule) => w.f("rule_borda", rule.places),
-        Rule::Condorcet(_) => w.t("rule_condorcet").to_owned(),
+        Rule::Condorcet(_) => format!("{} {}", w.t("rule_condorcet"), w.t("rule_schulze")),
     }
 }
 

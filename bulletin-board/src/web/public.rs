@@ -17,16 +17,14 @@ use warp::{Filter, Rejection};
 
 use super::chart::Line;
 use super::outcome::{self, ContestOutcome};
-use super::view::{self, ContestView, EntryView, Head, STEPS, SumView, Time, TrusteeView};
+use super::view::{
+    self, CHART_POINTS, ContestView, EntryView, Head, STEPS, SumView, Time, TrusteeView, TurnoutLine, WitnessView,
+};
 use super::words::Words;
 use super::{Asked, Page, Web, asked, download, html, record_tar, report};
 use crate::election::Election;
 use crate::log_reader::{self, Code};
 
-/// Points of a turnout chart: more can't be seen.
-const CHART_POINTS: usize = 240;
-/// Lines of the table beside it.
-const TABLE_POINTS: usize = 24;
 /// Entries on a page of the log.
 const PAGE_ENTRIES: u64 = 25;
 
@@ -129,11 +127,6 @@ pub(super) fn page(web: &Web, election: &Election, asked: &Asked, tab: &'static 
     (Page::new(title, asked, web), w, head)
 }
 
-struct TurnoutLine {
-    time: Time,
-    ballots: u64,
-}
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage {
@@ -154,7 +147,9 @@ struct OverviewPage {
     floor: u64,
     weights_may_identify: bool,
     tally: Option<(String, Vec<SumView>)>,
-    witnesses: Vec<(String, String)>,
+    witnesses: Vec<WitnessView>,
+    /// The size of the largest log that a quorum of them cosigned.
+    witnessed: u64,
     witness_quorum: u64,
     administrators: Vec<(String, String, bool)>,
     registrar: (String, String),
@@ -180,16 +175,14 @@ async fn overview(web: &Web, election: &Election, asked: &Asked) -> Response {
             let points = history.sampled(CHART_POINTS);
             let from = history.opened_at_ms.unwrap_or(manifest.schedule.opens_at_ms);
             let to = history.closed_at_ms.unwrap_or(now_ms);
-            let line =
-                |point: super::history::Point| TurnoutLine { time: Time::new(point.time_ms), ballots: point.ballots };
-            let table = history.sampled(TABLE_POINTS).into_iter().map(line).collect::<Vec<_>>();
-            (Line::new(&points, from, to), table, view::latest(history, manifest, w, 8))
+            (Line::new(&points, from, to), view::turnout(history), view::latest(history, manifest, w, 8))
         })
         .await;
     let by_mail = match &web.dashboard {
         Some(dashboard) => dashboard.confirmations().required(election).await.unwrap_or_default(),
         None => false,
     };
+    let cosigned = web.witnesses.status(election);
     let page = OverviewPage {
         by_mail,
         counts: snapshot.counts,
@@ -206,7 +199,8 @@ async fn overview(web: &Web, election: &Election, asked: &Asked) -> Response {
         floor: manifest.floor,
         weights_may_identify: manifest.weights_may_identify,
         tally: view::tally(manifest, &snapshot, w),
-        witnesses: manifest.witnesses.iter().map(|x| (x.name.clone(), x.key.to_string())).collect(),
+        witnesses: view::witnesses(manifest, &cosigned),
+        witnessed: cosigned.tree_size,
         witness_quorum: manifest.witness_quorum,
         administrators: manifest
             .administrators

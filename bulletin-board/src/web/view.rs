@@ -1,12 +1,12 @@
 //! What election pages show, taken from manifest, state and history.
 
-use veritally_board_api::answers::Service;
+use veritally_board_api::answers::{Service, Witnesses};
 use veritally_crypto::ceremony::CeremonyPhase;
 use veritally_crypto::id::TrusteeId;
-use veritally_crypto::manifest::{CheckedManifest, text};
+use veritally_crypto::manifest::{CheckedManifest, NamedKey, text};
 use veritally_crypto::record::{Phase, RecordState};
 
-use super::history::{History, Noted, Who, describe};
+use super::history::{History, Noted, Point, Who, describe};
 use super::outcome::{describe_rule, seats};
 use super::words::Words;
 use crate::admin::show_time;
@@ -25,6 +25,45 @@ impl Time {
         let shown = machine.get(..16).map_or_else(|| machine.clone(), |t| t.replace('T', " ") + " UTC");
         Self { machine, shown }
     }
+}
+
+/// Points of a turnout chart: more can't be seen.
+pub(super) const CHART_POINTS: usize = 240;
+/// Lines of the table beside it.
+const TABLE_POINTS: usize = 24;
+
+/// A line of the table beside a turnout chart.
+pub(super) struct TurnoutLine {
+    pub time: Time,
+    pub ballots: u64,
+}
+
+pub(super) fn turnout(history: &History) -> Vec<TurnoutLine> {
+    let line = |point: Point| TurnoutLine { time: Time::new(point.time_ms), ballots: point.ballots };
+    history.sampled(TABLE_POINTS).into_iter().map(line).collect()
+}
+
+/// A witness and what it cosigned.
+pub(super) struct WitnessView {
+    pub name: String,
+    pub key: String,
+    /// The size of the log that it cosigned last, and when; `None`: not since the board started.
+    pub cosigned: Option<(u64, Time)>,
+    /// It does not answer, or refuses.
+    pub troubled: bool,
+}
+
+pub(super) fn witnesses(manifest: &CheckedManifest, status: &Witnesses) -> Vec<WitnessView> {
+    let one = |witness: &NamedKey| {
+        let state = status.witnesses.iter().find(|state| state.name == witness.name);
+        WitnessView {
+            name: witness.name.clone(),
+            key: witness.key.to_string(),
+            cosigned: state.and_then(|state| Some((state.tree_size, Time::new(state.time_ms?)))),
+            troubled: state.is_some_and(|state| state.problem.is_some()),
+        }
+    };
+    manifest.witnesses.iter().map(one).collect()
 }
 
 /// The head of every page of one election.
@@ -196,4 +235,55 @@ pub(super) fn trustees(state: &RecordState) -> Vec<TrusteeView> {
         }
     };
     (1..).zip(&state.manifest().trustees).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+    use veritally_board_api::answers::WitnessState;
+    use veritally_crypto::sample::SampleElection;
+    use veritally_crypto::signature::SigningSecret;
+
+    use super::*;
+
+    #[test]
+    fn each_witness_is_shown_with_what_it_cosigned_or_that_it_did_not() {
+        let witness = |i: u8| NamedKey {
+            key: SigningSecret::from_seed(&[i; 32]).verification_key(),
+            name: format!("w{i}.example"),
+        };
+        let edit = |m: &mut veritally_crypto::manifest::Manifest| {
+            (m.witnesses, m.witness_quorum) = ((1..=3).map(witness).collect(), 2);
+        };
+        let sample = SampleElection::start((2, 3), edit, &mut StdRng::seed_from_u64(1)).unwrap();
+        let state = |name: &str, problem: Option<&str>, time_ms, tree_size| WitnessState {
+            name: name.to_owned(),
+            problem: problem.map(str::to_owned),
+            time_ms,
+            tree_size,
+        };
+        let status = Witnesses {
+            quorum: 2,
+            tree_size: 0,
+            witnesses: vec![
+                state("w2.example", Some("down"), Some(1_798_761_600_000), 7),
+                state("w1.example", Some("never answered"), None, 0),
+            ],
+        };
+        let shown = witnesses(sample.state.manifest(), &status);
+        let shown: Vec<_> = shown
+            .iter()
+            .map(|w| {
+                (w.name.as_str(), w.cosigned.as_ref().map(|(size, time)| (*size, time.machine.as_str())), w.troubled)
+            })
+            .collect();
+        let expected = [
+            ("w1.example", None, true),
+            ("w2.example", Some((7, "2027-01-01T00:00:00Z")), true),
+            ("w3.example", None, false),
+        ];
+        assert_eq!(shown, expected);
+    }
 }

@@ -1,7 +1,7 @@
 // The registrar's mail through a real mail server: 1,000 voters, killed half-way and resumed, each got exactly one code;
 // refusals reported; nothing in a voter list becomes a header; letters with QR codes.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { here, run, startBoard, startSink, election, sleep } from "./programs.mjs";
@@ -107,8 +107,41 @@ await run("veritally-registrar", ["letters", ...about, "--out", path.join(work, 
 const letters = readFileSync(path.join(work, "letters.html"), "utf8");
 assert.equal(letters.match(/<article/g).length, 1000);
 assert.equal(letters.match(/<svg/g).length, 1000);
-assert.ok(letters.includes(codes.get("v13")));
+// Each has one voter's code, public number, the fingerprint, and whom to ask.
+const pages = new Map(letters.split("<article").slice(1).map((page) => [page.match(/\((v\d+)\)<\/p>/)[1], page]));
+assert.equal(pages.size, 1000);
+for (const line of e.codes()) {
+  const page = pages.get(line.id);
+  for (const text of [codes.get(line.id), line.public_id, e.fingerprint, "help@example.org", e.link.replaceAll("&", "&amp;")]) {
+    assert.ok(page.includes(`<dd>${text}</dd>`), `${line.id}: ${text}`);
+  }
+  for (const label of ["Code (secret)", "Public number", "Fingerprint of the election", "Help"]) assert.ok(page.includes(`<dt>${label}</dt>`), `${line.id}: ${label}`);
+}
 assert.equal(statSync(path.join(work, "letters.html")).mode & 0o077, 0);
+
+// STARTTLS: what goes to a server by another name than its certificate's, or to one without TLS, does not go at all.
+const [certificate, key] = [path.join(work, "sink.pem"), path.join(work, "sink.key")];
+execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=sink",
+  "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate], { stdio: "ignore" });
+const tls = await startSink(path.join(work, "tls"), certificate, key);
+const three = readFileSync(e.at("codes.csv"), "utf8").split("\n").slice(0, 4).join("\n") + "\n";
+const over = async (name, host, to, trusted) => {
+  const codes = e.at(`${name}.csv`);
+  writeFileSync(codes, three, { mode: 0o600 });
+  const args = ["send", ...about.map((word) => (word === e.at("codes.csv") ? codes : word)), "--server", host, "--port", to, "--tls", "starttls",
+    "--from", "Elections <elections@example.org>", "--per-minute", "60000"];
+  return run("veritally-registrar", args, { env: { ...process.env, ...(trusted ? { SSL_CERT_FILE: certificate } : {}) } }).then(() => "", (error) => error.message);
+};
+const plainBefore = mails().length;
+const [unknown, misnamed, without] = await Promise.all([over("unknown", "localhost", tls.port), over("misnamed", "127.0.0.1", tls.port, true), over("without", "localhost", port, true)]);
+assert.match(unknown, /certificate/i);
+assert.match(misnamed, /certificate|name/i);
+assert.match(without, /starttls/i);
+assert.equal(tls.mails().length + mails().length, plainBefore, "nothing went out");
+assert.equal(await over("trusted", "localhost", tls.port, true), "");
+assert.deepEqual(tls.mails().map((mail) => [mail.tls, mail.to[0]]), three.trim().split("\n").slice(1).map((line) => [true, line.split(",")[2]]));
+console.log("mail: over STARTTLS to who proves its name, and to nobody else");
+await tls.stop();
 await board.stop();
 await stop();
 console.log("letters: 1,000 pages with QR codes");

@@ -49,11 +49,11 @@ async function stop(child) {
   while (running.has(child)) await sleep(20);
 }
 
-/** A real mail server that keeps what it gets; its port, and all mails so far. */
-export async function startSink(folder) {
+/** A real mail server that keeps what it gets, over TLS only if it has a certificate; its port, and all mails so far. */
+export async function startSink(folder, ...certificate) {
   mkdirSync(folder, { recursive: true });
   const received = path.join(folder, "received.jsonl");
-  const child = spawn(path.join(here, "target/web-venv/bin/python"), [path.join(here, "scripts/lib/web/sink.py"), received], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(path.join(here, "target/web-venv/bin/python"), [path.join(here, "scripts/lib/web/sink.py"), received, ...certificate], { stdio: ["ignore", "pipe", "inherit"] });
   running.add(child);
   child.on("exit", () => running.delete(child));
   const port = await new Promise((resolve) => child.stdout.once("data", (data) => resolve(String(data).trim())));

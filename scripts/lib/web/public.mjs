@@ -109,6 +109,7 @@ await inspect(page, "elections");
 for (const e of [many, all]) await e.administer("close", "--early");
 await page.goto(`/e/${all.id}/result`);
 await page.getByText("There is no result yet").waitFor();
+await inspect(page, "result-none-yet");
 await page.goto(`/e/${all.id}/trustees`);
 await all.decrypt(1, 3);
 await page.locator("[data-phase=decrypted]").waitFor({ timeout: 30_000 });

@@ -47,8 +47,8 @@ struct AskPage {
     dangerous: bool,
 }
 
-const ACTIONS: [&str; 8] =
-    ["open", "extend", "close", "publish", "abandon", "archive", "delete-voters", "confirm-by-mail"];
+const ACTIONS: [&str; 9] =
+    ["open", "extend", "close", "publish", "abandon", "archive", "unarchive", "delete-voters", "confirm-by-mail"];
 
 /// What an act will do, and a button.
 pub(super) fn ask(visit: &Visit<'_>, id: &str, action: &str) -> Answer {
@@ -95,8 +95,15 @@ pub(super) async fn act(visit: &Visit<'_>, id: &str, action: &str, form: &Form) 
     }
     match action {
         "archive" => {
+            if !matches!(election.snapshot().phase, Phase::Published | Phase::Abandoned) {
+                return Err(Refusal::Wrong("not_over"));
+            }
             visit.dashboard.store.put(Kind::Archived, id, vec![], visit.dashboard.now_ms()).await?;
             visit.note("archive", id, "").await?;
+        }
+        "unarchive" => {
+            visit.dashboard.store.take(Kind::Archived, id).await?.ok_or(Refusal::NotFound)?;
+            visit.note("unarchive", id, "").await?;
         }
         "delete-voters" => voters::delete(visit, &election, id).await?,
         "confirm-by-mail" => confirm_by_mail(visit, &election, id).await?,

@@ -178,12 +178,11 @@ impl Confirmations {
         Err(Problem::new(ProblemKind::ConfirmationNeeded, detail))
     }
 
-    fn wait(&self, visit: &Visit<'_>) -> Result<String, Refusal> {
-        let by_address = format!("confirm {}", visit.address);
-        match self.guard.wait_s(&by_address, self.clock.now_ms()) {
-            Some(seconds) => Err(Refusal::TooOften(seconds)),
-            None => Ok(by_address),
-        }
+    /// Counts a mail or a code of this address; its name in the guard.
+    fn attempt(&self, visit: &Visit<'_>, now_ms: u64) -> Result<String, Refusal> {
+        let by_address = format!("confirm {}", visit.customer);
+        self.guard.attempt(&[&by_address], now_ms).map_err(Refusal::TooOften)?;
+        Ok(by_address)
     }
 
     async fn progress(&self, key: &str) -> Result<(Option<Vec<u8>>, Progress), Refusal> {
@@ -209,9 +208,8 @@ impl Confirmations {
     /// Mails a code, if the list knows the voter and neither confirmed nor got too many. Whether it did is told to
     /// nobody: the page must not say who is on the list, or who has voted.
     pub(super) async fn begin(&self, visit: &Visit<'_>, asking: &Asking<'_>) -> Result<(), Refusal> {
-        let by_address = self.wait(visit)?;
         let now_ms = self.clock.now_ms();
-        self.guard.failed(&by_address, now_ms);
+        self.attempt(visit, now_ms)?;
         let mailer = self.mailer.as_ref().ok_or(Refusal::NotFound)?;
         let Some(voter) = voters::look_up(visit, asking.election.id().as_str(), asking.who).await? else {
             return Ok(());
@@ -235,10 +233,12 @@ impl Confirmations {
             return Ok(());
         }
         let (w, manifest) = (visit.w, asking.election.manifest());
-        let name = text(&manifest.name, w.0.tag());
-        let subject: String = w.f("confirm_mail_subject", name).chars().filter(|c| !c.is_control()).collect();
+        // On one line: what the mail says is not the election's name's to say.
+        let name: String =
+            text(&manifest.name, w.0.tag()).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let subject = w.f("confirm_mail_subject", &name);
         let body = [
-            w.f2("confirm_mail_intro", name, asking.credential.public_id()),
+            w.f2("confirm_mail_intro", &name, asking.credential.public_id()),
             w.f("confirm_mail_code", &code),
             w.f("confirm_mail_compare", CODE_MS / 60_000),
             w.t("confirm_mail_not_you").to_owned(),
@@ -257,14 +257,14 @@ impl Confirmations {
 
     /// Whether the code is right; then the credential is confirmed.
     pub(super) async fn finish(&self, visit: &Visit<'_>, asking: &Asking<'_>, code: &str) -> Result<bool, Refusal> {
-        let by_address = self.wait(visit)?;
         let now_ms = self.clock.now_ms();
+        let by_address = self.attempt(visit, now_ms)?;
         let right = match voters::look_up(visit, asking.election.id().as_str(), asking.who).await? {
             Some(voter) => self.try_code(asking, &voter.id, code, now_ms).await?,
             None => false,
         };
-        if !right {
-            self.guard.failed(&by_address, now_ms);
+        if right {
+            self.guard.withdraw(&by_address, now_ms);
         }
         Ok(right)
     }

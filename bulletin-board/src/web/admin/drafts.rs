@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use veritally_crypto::canonical;
 use veritally_crypto::contests::Rule;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::manifest::{NamedKey, Texts, TrusteeKeys, text};
+use veritally_crypto::manifest::{BallotStyle, Contest, NamedKey, Texts, TrusteeKeys, text};
 use veritally_crypto::text::{crockford, grouped};
 
 use super::manifest::{self, Problems};
@@ -15,6 +15,8 @@ use crate::admin_store::{Kind, Role};
 use crate::web::outcome::describe_rule;
 use crate::web::words::Language;
 
+/// A minute, in milliseconds.
+const MINUTE_MS: u64 = 60_000;
 /// Most contests.
 const MAX_CONTESTS: usize = 50;
 
@@ -37,6 +39,8 @@ pub(super) struct ContestDraft {
     pub limit: u64,
     pub credits: u64,
     pub places: u64,
+    /// Borda's last place is worth as little as none.
+    pub last_is_nothing: bool,
 }
 
 impl Default for ContestDraft {
@@ -56,6 +60,7 @@ impl Default for ContestDraft {
             limit: 0,
             credits: 25,
             places: 3,
+            last_is_nothing: false,
         }
     }
 }
@@ -98,8 +103,12 @@ pub(super) struct Draft {
     pub agreement_quorum: u64,
     pub floor: u64,
     pub casts: u64,
-    pub dispute_minutes: u64,
+    pub dispute_ms: u64,
     pub weights_may_identify: bool,
+    /// 0: as usual.
+    pub max_total_weight: u64,
+    pub witnesses: Vec<NamedKey>,
+    pub witness_quorum: u64,
     pub registrar: Option<NamedKey>,
     pub trustees: Vec<TrusteeDraft>,
 }
@@ -121,8 +130,11 @@ impl Default for Draft {
             agreement_quorum: 0,
             floor: 10,
             casts: 10,
-            dispute_minutes: 60,
+            dispute_ms: 60 * MINUTE_MS,
             weights_may_identify: false,
+            max_total_weight: 0,
+            witnesses: vec![],
+            witness_quorum: 0,
             registrar: None,
             trustees: vec![],
         }
@@ -166,7 +178,8 @@ struct ContestPreview {
     rule: String,
     kind: &'static str,
     single: bool,
-    blank: bool,
+    /// What the choice of nobody is called, where there is one.
+    blank: Option<String>,
     options: Vec<String>,
     max: u64,
 }
@@ -191,6 +204,8 @@ struct DraftPage {
     trustees: Vec<TrusteeLine>,
     missing: Vec<&'static str>,
     wrong: Option<String>,
+    /// The election can be made.
+    ready: bool,
     previews: Vec<Preview>,
     preview_language: String,
 }
@@ -211,6 +226,15 @@ impl DraftPage {
     /// The text in a language, for a field.
     fn field<'t>(&self, texts: &'t Texts, language: &str) -> &'t str {
         texts.get(language).map_or("", String::as_str)
+    }
+
+    fn dispute_minutes(&self) -> u64 {
+        self.d.dispute_ms / MINUTE_MS
+    }
+
+    /// The witnesses as lines of their field.
+    fn witnesses(&self) -> String {
+        self.d.witnesses.iter().map(|witness| format!("{} {}\n", witness.key, witness.name)).collect()
     }
 
     fn name(&self) -> String {
@@ -236,12 +260,20 @@ async fn page_with(visit: &Visit<'_>, key: &str, step: &str, said: Option<String
     };
     let preview_language = visit.asked.query.get("in").filter(|l| draft.languages.contains(l)).cloned();
     let preview_language = preview_language.or_else(|| draft.languages.first().cloned()).unwrap_or_default();
-    let (mut missing, mut wrong, mut previews) = (vec![], said, vec![]);
+    let (mut missing, mut wrong, mut previews, mut ready) = (vec![], said, vec![], false);
     if step == "review" {
         match manifest::make(visit.dashboard, &draft) {
-            Ok(manifest) => previews = preview(&manifest, &preview_language),
+            Ok(_) => ready = true,
             Err(Problems::Missing(keys)) => missing = keys,
             Err(Problems::Wrong(text)) => wrong = wrong.or(Some(text)),
+        }
+        // Also while registrar and trustees are awaited: people look at ballots first.
+        match manifest::ballots(&draft) {
+            Ok((contests, styles)) if !contests.is_empty() => {
+                previews = preview(&contests, &styles, &preview_language);
+            }
+            Ok(_) => {}
+            Err(text) => wrong = wrong.or(Some(text)),
         }
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -259,15 +291,16 @@ async fn page_with(visit: &Visit<'_>, key: &str, step: &str, said: Option<String
         d: draft,
         missing,
         wrong,
+        ready,
         previews,
         preview_language,
     };
     Ok(visit.page_with(status, &page))
 }
 
-fn preview(manifest: &veritally_crypto::manifest::CheckedManifest, language: &str) -> Vec<Preview> {
+fn preview(contests: &[Contest], styles: &[BallotStyle], language: &str) -> Vec<Preview> {
     let w = Words(Language::parse(language).unwrap_or(Language::En));
-    let contest = |contest: &veritally_crypto::manifest::Contest| {
+    let contest = |contest: &Contest| {
         let (single, blank, max) = match &contest.rule {
             Rule::Choice(rule) => (rule.max == 1, rule.blank, rule.max),
             Rule::Score(rule) => (false, false, rule.max),
@@ -281,15 +314,15 @@ fn preview(manifest: &veritally_crypto::manifest::CheckedManifest, language: &st
             kind: contest.rule.type_name(),
             options: contest.selections.iter().map(|s| text(&s.name, language).to_owned()).collect(),
             single,
-            blank,
+            blank: blank.then(|| w.t("blank_choice").to_owned()),
             max,
         }
     };
-    let style = |style: &veritally_crypto::manifest::BallotStyle| Preview {
+    let style = |style: &BallotStyle| Preview {
         style: text(&style.name, language).to_owned(),
-        contests: manifest.contests.iter().filter(|c| style.contests.contains(&c.id)).map(contest).collect(),
+        contests: contests.iter().filter(|c| style.contests.contains(&c.id)).map(contest).collect(),
     };
-    manifest.ballot_styles.iter().map(style).collect()
+    styles.iter().map(style).collect()
 }
 
 /// Keeps what a step's form says, does what its button says, and goes on.
@@ -312,7 +345,15 @@ pub(super) async fn save(visit: &Visit<'_>, key: &str, step: &str, form: &Form) 
                 return page_with(visit, key, step, Some(visit.w.t(key_of).to_owned())).await;
             }
         }
-        "trustees" => invitations::change(visit, key, &mut draft, form, &button).await?,
+        "trustees" => {
+            invitations::change(visit, key, &mut draft, form, &button).await?;
+            let Some(witnesses) = manifest::witnesses(form.raw("witnesses")) else {
+                keep(visit, key, &draft).await?;
+                return page_with(visit, key, step, Some(visit.w.t("bad_witnesses").to_owned())).await;
+            };
+            draft.witnesses = witnesses;
+            draft.witness_quorum = number(form, "witness_quorum", draft.witness_quorum);
+        }
         "review" if button == "create" => return create(visit, key, &draft, form).await,
         _ => return Err(Refusal::NotFound),
     }
@@ -338,7 +379,11 @@ fn basics(draft: &mut Draft, form: &Form) {
     draft.administrator = form.text("administrator").to_owned();
     draft.opens = form.text("opens").chars().take(16).collect();
     draft.closes = form.text("closes").chars().take(16).collect();
-    draft.dispute_minutes = number(form, "dispute_minutes", draft.dispute_minutes);
+    let minutes = number(form, "dispute_minutes", draft.dispute_ms / MINUTE_MS);
+    // A copied election's may be no number of minutes: kept until somebody changes it.
+    if minutes != draft.dispute_ms / MINUTE_MS {
+        draft.dispute_ms = minutes.saturating_mul(MINUTE_MS);
+    }
 }
 
 /// A text in each language: `name_en`, `name_de`, …; what is left out is as in the first.
@@ -371,6 +416,7 @@ fn contests(draft: &mut Draft, form: &Form, button: &str) {
             limit: number(form, &name("limit"), before.limit),
             credits: number(form, &name("credits"), before.credits),
             places: number(form, &name("places"), before.places),
+            last_is_nothing: form.ticked(&name("last_is_nothing")),
         };
         if button != format!("remove-{i}") {
             draft.contests.push(contest);
@@ -388,6 +434,7 @@ fn voters(draft: &mut Draft, form: &Form) -> Result<(), &'static str> {
     draft.floor = number(form, "floor", draft.floor);
     draft.casts = number(form, "casts", draft.casts);
     draft.weights_may_identify = form.ticked("weights_may_identify");
+    draft.max_total_weight = number(form, "max_total_weight", draft.max_total_weight);
     if let Some(file) = form.file("registrar") {
         draft.registrar = Some(serde_json::from_slice(file).map_err(|_| "bad_registrar_file")?);
     }

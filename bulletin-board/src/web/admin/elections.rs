@@ -17,7 +17,7 @@ use crate::telemetry::Figures;
 use crate::web::chart::{self, Line};
 use crate::web::download;
 use crate::web::outcome::defused;
-use crate::web::view::{self, Time, TrusteeView};
+use crate::web::view::{self, CHART_POINTS, Time, TrusteeView, TurnoutLine};
 
 /// Lines of the activity log on a page.
 const PAGE_LINES: u64 = 50;
@@ -36,6 +36,8 @@ struct ElectionLine {
     opens: Time,
     closes: Time,
     archived: bool,
+    /// Its voter list should have been deleted.
+    overdue: bool,
 }
 
 struct DraftLine {
@@ -55,10 +57,17 @@ struct HomePage {
     drafts: Vec<DraftLine>,
 }
 
+impl HomePage {
+    fn overdue_in_archive(&self) -> bool {
+        self.archived.iter().any(|line| line.overdue)
+    }
+}
+
 pub(super) async fn home(visit: &Visit<'_>) -> Answer {
     visit.need(Role::Observer)?;
     let (w, store) = (visit.w, &visit.dashboard.store);
     let put_away: Vec<String> = store.list(Kind::Archived).await?.into_iter().map(|(key, _)| key).collect();
+    let overdue = voters::overdue(visit).await?;
     let mut all = visit.dashboard.board.summaries();
     all.sort_by_key(|e| std::cmp::Reverse(e.opens_at_ms));
     let line = |e: veritally_board_api::ElectionSummary| ElectionLine {
@@ -67,6 +76,7 @@ pub(super) async fn home(visit: &Visit<'_>) -> Answer {
         opens: Time::new(e.opens_at_ms),
         closes: Time::new(e.closes_at_ms),
         archived: put_away.contains(&e.election.to_string()),
+        overdue: overdue.contains(&e.election.to_string()),
         id: e.election.to_string(),
     };
     let (archived, elections) = all.into_iter().map(line).partition(|line| line.archived);
@@ -107,6 +117,9 @@ struct ElectionPage {
     roll_stands: bool,
     may_open_now: bool,
     chart: Option<Line>,
+    from: Time,
+    to: Time,
+    turnout: Vec<TurnoutLine>,
     groups: Vec<GroupLine>,
     figures: Figures,
     queued: usize,
@@ -154,6 +167,8 @@ impl ElectionPage {
             acts.push(("act_abandon", "abandon", true));
         } else if !self.archived {
             acts.push(("act_archive", "archive", false));
+        } else {
+            acts.push(("act_unarchive", "unarchive", false));
         }
         acts
     }
@@ -173,7 +188,7 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
         let sums = snapshot.tally.iter().flat_map(|tally| &tally.sums);
         sums.filter(|sum| sum.group == group).map(|sum| sum.ballots).sum()
     };
-    let (chart, groups) = visit
+    let (chart, turnout, groups) = visit
         .web
         .histories
         .with(&election, |history| {
@@ -185,7 +200,7 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
                 GroupLine { name, voted, on_roll, length: chart::bar(voted, on_roll) }
             };
             let groups = manifest.groups.iter().enumerate().map(group).collect();
-            (Line::new(&history.sampled(240), from, to), groups)
+            (Line::new(&history.sampled(CHART_POINTS), from, to), view::turnout(history), groups)
         })
         .await;
     let list = voters::view(visit, id).await?;
@@ -221,7 +236,10 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
             keys_stand: state.ceremony().phase() == CeremonyPhase::Complete,
             roll_stands: state.roll_hash().is_some(),
             may_open_now: now_ms >= manifest.schedule.opens_at_ms,
+            from: Time::new(chart.as_ref().map_or(0, |chart| chart.from_ms)),
+            to: Time::new(chart.as_ref().map_or(0, |chart| chart.to_ms)),
             chart,
+            turnout,
             groups,
             figures: election.telemetry().figures(),
             queued: election.queued(),

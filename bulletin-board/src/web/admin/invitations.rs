@@ -62,15 +62,13 @@ struct InvitationPage {
 /// The draft that a trustee's token belongs to, and which trustee.
 async fn invited(visit: &Visit<'_>, token: &str) -> Result<(String, Draft, usize), Refusal> {
     let now_ms = visit.dashboard.now_ms();
-    let by_address = format!("invitation {}", visit.address);
-    if let Some(seconds) = visit.dashboard.guard.wait_s(&by_address, now_ms) {
-        return Err(Refusal::TooOften(seconds));
-    }
+    let by_address = format!("invitation {}", visit.customer);
+    visit.dashboard.guard.attempt(&[&by_address], now_ms).map_err(Refusal::TooOften)?;
     let bytes = visit.dashboard.store.find(Kind::Trustee, &Hash::of(token.as_bytes()).to_string()).await?;
     let Some(invited) = bytes.and_then(|bytes| serde_json::from_slice::<Invited>(&bytes).ok()) else {
-        visit.dashboard.guard.failed(&by_address, now_ms);
         return Err(Refusal::NotFound);
     };
+    visit.dashboard.guard.withdraw(&by_address, now_ms);
     let draft = find(visit, &invited.draft).await?;
     let at = draft.trustees.iter().position(|trustee| trustee.token == token).ok_or(Refusal::NotFound)?;
     Ok((invited.draft, draft, at))

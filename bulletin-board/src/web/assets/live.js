@@ -1,5 +1,5 @@
 // Keeps a page up to date: counts at once, from the board's events; the rest of #live from the page itself, at most every
-// two seconds. Without this file every page is complete as of when it was loaded.
+// two seconds, and every few where it says data-poll: what is refused or waits is no entry. Without this file every page is complete as of when it was loaded.
 document.documentElement.classList.add("script");
 
 const language = document.documentElement.lang;
@@ -78,7 +78,8 @@ async function refresh() {
     wanted = false;
     last = Date.now();
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin" });
+      // Nobody's doing: a session that only refreshes itself ends in time.
+      const answer = await fetch(location.href, { credentials: "same-origin", headers: { "x-refresh": "live" } });
       if (!answer.ok) continue;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const phase = page.querySelector("[data-phase]");
@@ -112,6 +113,8 @@ if (live?.dataset.events) {
     if (known !== null && known !== now) refresh();
     known = now;
   });
+  const poll = Number(live.dataset.poll);
+  if (poll) setInterval(() => { if (!document.hidden) refresh(); }, poll);
   events.addEventListener("error", () => { if (lost) lost.hidden = false; });
   addEventListener("focusout", () => { if (left) refresh(); });
   events.addEventListener("open", () => { if (lost) lost.hidden = true; });
