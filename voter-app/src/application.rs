@@ -1,12 +1,13 @@
 //! The application: options, actions, one window.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use adw::prelude::*;
 use clap::{Parser, Subcommand};
 use gtk::{gio, glib};
 use veritally_board_api::manual::Manual;
+use veritally_crypto::hash::Hash;
 use veritally_session::StateDirectory;
 
 use crate::i18n::tr;
@@ -47,10 +48,23 @@ pub enum Command {
     Manual(Manual),
 }
 
+/// Name on the bus: a start hands its link to a running app that keeps the same elections, never to one with another
+/// `--state`.
+fn id_of(state: Option<&Path>) -> String {
+    let absolute = state.and_then(|state| std::path::absolute(state).ok());
+    match absolute {
+        Some(state) => {
+            let digest = Hash::of(state.as_os_str().as_encoded_bytes()).to_string();
+            format!("{ID}.State{}", digest.get(..16).unwrap_or_default())
+        }
+        None => ID.to_owned(),
+    }
+}
+
 /// The application; a second start hands its link to the first.
 pub fn build(options: &Options, started: Instant) -> adw::Application {
     let application = adw::Application::builder()
-        .application_id(ID)
+        .application_id(id_of(options.state.as_deref()))
         .resource_base_path(RESOURCES)
         .flags(gio::ApplicationFlags::HANDLES_COMMAND_LINE)
         .build();
@@ -119,4 +133,22 @@ fn about(application: &adw::Application) {
         .build();
     window.set_transient_for(application.active_window().as_ref());
     window.present();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{ID, id_of};
+
+    #[test]
+    fn apps_with_another_state_have_another_name_on_the_bus() {
+        assert_eq!(id_of(None), ID);
+        let (one, other) = (id_of(Some(Path::new("/tmp/one"))), id_of(Some(Path::new("/tmp/other"))));
+        assert_ne!(one, other);
+        assert_eq!(one, id_of(Some(Path::new("/tmp/one/"))));
+        for name in [one, other] {
+            assert!(gtk::gio::Application::id_is_valid(&name), "{name}");
+        }
+    }
 }

@@ -121,6 +121,13 @@ pub enum Intent {
     Evidence,
 }
 
+impl Intent {
+    /// Whether a ballot that is being filled in would be given up for it.
+    pub fn leaves_the_ballot(&self) -> bool {
+        matches!(self, Self::OpenLink(_) | Self::OpenKnown(_) | Self::Practice | Self::Home | Self::SecondDevice)
+    }
+}
+
 /// Takes intents.
 pub type Post = Rc<dyn Fn(Intent)>;
 

@@ -53,6 +53,11 @@ fn words(kind: &TroubleKind, registrar: &str) -> (String, String, String) {
             ),
             tr("Sign in to the network with your web browser, then try again."),
         ),
+        K::Unreadable => (
+            tr("The record can’t be read"),
+            tr("The server answers, but a part of the election’s public record is missing or damaged."),
+            format!("{} {ask}", tr("Try again later.")),
+        ),
         K::UnknownElection => (
             tr("The server does not know this election"),
             tr("Perhaps the link has a typing error, or the election was moved."),
@@ -80,6 +85,13 @@ fn words(kind: &TroubleKind, registrar: &str) -> (String, String, String) {
                 "The code is well typed, but it is not on this election’s list. It is for another election, or was replaced by a newer one.",
             ),
             ask,
+        ),
+        K::Replaced => (
+            tr("There is a newer letter"),
+            tr(
+                "This code was replaced: another letter with a new code was issued to you, and only the new code can be used.",
+            ),
+            tr_with("Type the code from the newer letter. If you don’t have it, ask {office}.", &[("office", &office)]),
         ),
         K::CodeFile => (
             tr("The file can’t be read"),
@@ -146,7 +158,6 @@ fn words(kind: &TroubleKind, registrar: &str) -> (String, String, String) {
         K::OtherElection { .. } | K::Caught(_) => {
             (tr("Don’t trust this server"), tr("What it shows does not hold."), ask)
         }
-        _ => (tr("Something went wrong"), tr("The details stand below."), ask),
     }
 }
 
@@ -172,6 +183,7 @@ pub fn warning(trouble: &Trouble, registrar: &str) -> WarningView {
         ),
         expert: trouble.detail.clone(),
         has_evidence: trouble.evidence.is_some(),
+        has_status: false,
     }
 }
 
@@ -212,6 +224,10 @@ fn caught(lie: &Lie) -> (String, String, String) {
             tr("This computer has a receipt for a ballot that the record no longer holds."),
             tr("Your vote would not be counted. Your receipt proves that it was taken."),
         ),
-        _ => (tr("Don’t trust this server"), tr("What it shows does not hold."), String::new()),
+        Lie::Recount => (
+            tr("The record does not hold"),
+            tr("This computer checked the whole public record, and found that it breaks the rules of the election."),
+            tr("Don’t believe a result that comes from it: votes may have been changed, added or left out."),
+        ),
     }
 }

@@ -26,6 +26,7 @@ use crate::work;
 
 mod afterwards;
 mod files;
+mod question;
 mod second;
 mod show;
 
@@ -68,6 +69,8 @@ pub struct Window {
     voted: Cell<bool>,
     /// What is shown instead of the model's first page.
     over: Cell<Option<Over>>,
+    /// The question that is asked, one at a time.
+    question: RefCell<Option<adw::MessageDialog>>,
 }
 
 /// A page about an election that is not entered.
@@ -120,6 +123,7 @@ impl Window {
                 rows: RefCell::default(),
                 voted: Cell::default(),
                 over: Cell::default(),
+                question: RefCell::default(),
             }
         });
         window.listen(events, news);
@@ -177,7 +181,7 @@ impl Window {
         let weak = self.this.clone();
         self.shell.window.connect_close_request(move |_| match weak.upgrade() {
             Some(window) if window.flow.borrow().has_unsaved_choices() => {
-                window.ask_before_closing();
+                window.ask_before_leaving(None);
                 glib::Propagation::Stop
             }
             _ => glib::Propagation::Proceed,
@@ -232,8 +236,14 @@ impl Window {
             (Page::Problem | Page::Warning, None) if matches!(self.flow.borrow().page(), flow::Page::Second { .. }) => {
                 self.handle(Event::Back);
             }
-            (_, Some(_)) | (Page::Receipt | Page::Problem | Page::Warning, None) => self.home(),
-            _ => self.handle(Event::Back),
+            (_, Some(_)) | (Page::Receipt | Page::Problem | Page::Warning, None) => self.act(Intent::Home),
+            _ => {
+                self.handle(Event::Back);
+                // An election that was looked at is one of mine now.
+                if matches!(self.flow.borrow().page(), flow::Page::Open { .. }) {
+                    self.overview(overview::Event::Refresh);
+                }
+            }
         }
     }
 
@@ -244,8 +254,16 @@ impl Window {
         self.handle(Event::Open(link.to_owned()));
     }
 
-    /// What the voter did.
+    /// What the voter did. Choices that were not cast are given up only when that is meant.
     fn act(&self, intent: Intent) {
+        if intent.leaves_the_ballot() && self.flow.borrow().has_unsaved_choices() {
+            self.ask_before_leaving(Some(intent));
+        } else {
+            self.obey(intent);
+        }
+    }
+
+    fn obey(&self, intent: Intent) {
         match intent {
             Intent::OpenLink(link) => self.open(&link),
             Intent::OpenKnown(index) => self.open_known(index),
@@ -345,27 +363,8 @@ impl Window {
             ),
             expert: String::new(),
             has_evidence: false,
+            has_status: false,
         });
         self.shell.show(Page::Warning);
-    }
-
-    fn ask_before_closing(&self) {
-        let dialog = adw::MessageDialog::new(
-            Some(&self.shell.window),
-            Some(&tr("You have not voted yet")),
-            Some(&tr("Your answers are not stored anywhere. If you close the app now, they are gone.")),
-        );
-        dialog.add_responses(&[("stay", &tr("Stay")), ("close", &tr("Close"))]);
-        dialog.set_response_appearance("close", adw::ResponseAppearance::Destructive);
-        dialog.set_default_response(Some("stay"));
-        dialog.set_close_response("stay");
-        let weak = self.this.clone();
-        dialog.connect_response(Some("close"), move |_, _| {
-            if let Some(window) = weak.upgrade() {
-                window.handle(Event::Leave);
-                window.shell.window.close();
-            }
-        });
-        dialog.present();
     }
 }

@@ -79,9 +79,9 @@ pub enum SessionError {
         "this device made a ballot that its own check refuses ({0}). Nothing was sent: restart the device, or use another one"
     )]
     SelfCheck(BallotError),
-    /// The whole record could not be had or read.
-    #[error("the election's whole record can't be verified now: {0}")]
-    Download(String),
+    /// The board answers, but what it serves is no whole record.
+    #[error("the election's record can't be read: {0}. Ask again later")]
+    Unreadable(String),
     /// The program is stopping.
     #[error("the computation was interrupted; try again")]
     Interrupted,
@@ -161,6 +161,17 @@ pub enum SessionError {
         /// Counter according to the log.
         logged: u64,
     },
+    /// The whole record was verified on this device, and does not hold.
+    #[error(
+        "the election's whole record was verified on this device, and does not hold: {}. Tell the election's office",
+        checks.join("; ")
+    )]
+    Fails {
+        /// The checks that failed, with what each of them found.
+        checks: Vec<String>,
+        /// An entry that shows it.
+        entry: Option<LeafIndex>,
+    },
     /// The same, and what shows it was kept.
     #[error("{error}. The evidence is in {}", folder.display())]
     Kept {
@@ -206,6 +217,7 @@ impl SessionError {
                 | Self::Receipt(_)
                 | Self::Missing { .. }
                 | Self::Removed { .. }
+                | Self::Fails { .. }
         )
     }
 }

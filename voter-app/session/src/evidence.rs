@@ -25,6 +25,8 @@ pub(crate) struct About<'a> {
     pub ballot: Option<&'a [u8]>,
     /// What the board gave as its receipt.
     pub receipt: Option<&'a str>,
+    /// What the verifier found in the whole record, as JSON.
+    pub report: Option<&'a str>,
 }
 
 impl View {
@@ -34,7 +36,7 @@ impl View {
             return error;
         };
         let finding = self.finding(client, &error, about).await;
-        match self.write(finding, about) {
+        match self.write(finding, &error, about) {
             Some(folder) => SessionError::Kept { folder, error: Box::new(error) },
             None => error,
         }
@@ -56,6 +58,9 @@ impl View {
             (SessionError::Record { index, rejection }, ..) => {
                 self.bad_entry(client, *index, &rejection.to_string()).await
             }
+            (SessionError::Fails { entry: Some(index), checks }, ..) => {
+                self.bad_entry(client, *index, &checks.join("; ")).await
+            }
             (_, Some(then), ..) => Finding::compare(client, then, now).await.ok().flatten(),
             _ => None,
         };
@@ -73,7 +78,7 @@ impl View {
         Some(Finding::BadEntry { first, entry, index, inclusion, reason: reason.to_owned() })
     }
 
-    fn write(&self, finding: Finding, about: About<'_>) -> Option<PathBuf> {
+    fn write(&self, finding: Finding, error: &SessionError, about: About<'_>) -> Option<PathBuf> {
         let log = &self.manifest().log;
         let noticed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut evidence = Evidence {
@@ -86,12 +91,14 @@ impl View {
         if evidence.check().is_err() {
             // Proofs that do not hold are no evidence, only the checkpoint and what was noticed.
             let (first, _) = evidence.finding.notes();
-            let reason = format!("what the board serves does not fit what it signed ({})", evidence.finding.kind());
+            let kind = evidence.finding.kind();
+            let reason = format!("What the board serves does not fit what it signed ({kind}): {error}.");
             evidence.finding = Finding::Stalled { first: first.to_owned(), reason };
         }
         let folder = evidence.write(&self.store().evidence_directory()).ok()?;
         add(&folder, "ballot", about.ballot);
         add(&folder, "ballot.tlog-proof", about.receipt.map(str::as_bytes));
+        add(&folder, "report.json", about.report.map(str::as_bytes));
         Some(folder)
     }
 }

@@ -314,10 +314,20 @@ impl Flow {
         }
     }
 
-    /// Whether closing the program now would lose something: a choice that was not cast. A ballot that was cast is stored.
+    /// Whether leaving now would lose something: a choice that was not cast. A ballot that was cast is stored.
     #[must_use]
     pub fn has_unsaved_choices(&self) -> bool {
-        let filling = matches!(self.stage, Stage::Contest { .. } | Stage::Review { .. } | Stage::Choose { .. });
+        let filling = match &self.stage {
+            Stage::Contest { .. }
+            | Stage::Review { .. }
+            | Stage::Encrypting
+            | Stage::Choose { .. }
+            | Stage::Spoiling { .. }
+            | Stage::Tested { .. } => true,
+            // The answers are still here, and go on once the whole log was read.
+            Stage::Stopped { trouble, .. } => trouble.kind == TroubleKind::VotedElsewhere,
+            _ => false,
+        };
         filling && self.entered.as_ref().is_some_and(|entered| entered.drafts.iter().any(Draft::is_begun))
     }
 

@@ -355,7 +355,12 @@ impl Overview {
         };
         watched.verifying = None;
         watched.verification = match outcome {
-            Ok(result) => Verification::Done(result),
+            Ok(result) => {
+                if let Some(trouble) = &result.caught {
+                    watched.caught(trouble);
+                }
+                Verification::Done(result)
+            }
             Err(trouble) => {
                 watched.caught(&trouble);
                 Verification::Failed(trouble)

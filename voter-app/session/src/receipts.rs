@@ -44,8 +44,8 @@ pub async fn check(request: &OpenRequest) -> Result<(View, Vec<ReceiptCheck>), S
             code: one.ballot.confirmation_code(&view.fingerprint()),
             outcome: match check_one(&view, &one).await {
                 Err(error) => {
-                    let about =
-                        About { earlier: None, ballot: Some(one.ballot.bytes()), receipt: one.receipt.as_deref() };
+                    let (ballot, receipt) = (Some(one.ballot.bytes()), one.receipt.as_deref());
+                    let about = About { ballot, receipt, ..About::default() };
                     Err(view.keep_evidence(error, about).await)
                 }
                 held => held,
@@ -56,7 +56,7 @@ pub async fn check(request: &OpenRequest) -> Result<(View, Vec<ReceiptCheck>), S
 }
 
 /// Whether a receipt is of a larger log than the view's.
-fn is_newer(stored: &StoredBallot, view: &View) -> bool {
+pub(crate) fn is_newer(stored: &StoredBallot, view: &View) -> bool {
     let receipt = stored.receipt.as_ref().and_then(|text| verify_receipt(view, stored.ballot.bytes(), text).ok());
     receipt.is_some_and(|(_, then)| then.checkpoint().tree_size > view.tree().head().tree_size)
 }

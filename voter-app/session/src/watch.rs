@@ -18,7 +18,7 @@ use veritally_crypto::leaves::Head;
 use veritally_crypto::log::receipt::Receipt;
 use veritally_crypto::manifest::Texts;
 use veritally_crypto::record::{Counts, Phase};
-use veritally_verifier::{Options, Report, source, verify_record};
+use veritally_verifier::Report;
 
 use crate::election::OpenRequest;
 use crate::flow::Trouble;
@@ -26,7 +26,9 @@ use crate::receipts::{self, ReceiptCheck};
 use crate::store::{ElectionStore, StoredBallot};
 use crate::{SessionError, StateDirectory};
 
+mod recount;
 mod watcher;
+pub use recount::verify_result;
 pub use watcher::Watcher;
 
 /// How long a board that does not answer is asked again, in the background.
@@ -118,6 +120,8 @@ pub struct ResultInfo {
     pub report: Report,
     /// The voter's ballots in it.
     pub ballots: Vec<CountedBallot>,
+    /// At what the board was caught: the record does not hold, or lacks a ballot of the voter's.
+    pub caught: Option<Trouble>,
 }
 
 /// What became of one of the voter's ballots.
@@ -257,42 +261,4 @@ pub async fn follow(request: &OpenRequest, mut tell: impl FnMut(Turnout)) -> Ses
             tell(latest);
         }
     }
-}
-
-/// Downloads the whole record and verifies it on this device, with the verifier's code; finds the voter's ballots in it.
-/// `progress` is told how much of how much is done, twice: for the download, then for the verification.
-///
-/// # Errors
-/// [`SessionError`] when the record can't be had. A record that is wrong is no error: the report says so.
-pub async fn verify_result(
-    request: &OpenRequest,
-    progress: impl Fn(u64, u64) + Send + Sync + 'static,
-) -> Result<ResultInfo, SessionError> {
-    // First: it is the election that is meant, and its log continues the one that was seen.
-    let view = crate::election::View::fetch(request).await?;
-    let (fingerprint, stored) = (view.fingerprint(), view.store().ballots()?);
-    let folder = tempfile::tempdir().map_err(|error| SessionError::State(error.to_string()))?;
-    let meter = watcher::Meter::new(progress);
-    let downloaded = source::download(&request.link, folder.path(), &meter).await;
-    let downloaded = downloaded.map_err(|error| SessionError::Download(error.to_string()))?;
-    let work = move || {
-        let options = Options { fingerprint: Some(fingerprint), jobs: None };
-        // Dropped when the verification is done.
-        let _folder = folder;
-        verify_record(&downloaded.folder, &options, &meter)
-    };
-    let verified = tokio::task::spawn_blocking(work).await.map_err(|_| SessionError::Interrupted)?;
-    let verified = verified.map_err(|error| SessionError::Download(error.to_string()))?;
-    let ballots = stored.iter().filter(|one| one.receipt.is_some()).map(|one| {
-        let (key, number) = (one.ballot.credential(), one.ballot.leaf().counter);
-        // The last ballot is the one that counts; it has to be this one, to the byte.
-        let last = verified.state.as_ref().and_then(|state| state.voter(key)).map(|voter| voter.last_hash);
-        CountedBallot {
-            public_id: key.public_id(),
-            number,
-            code: one.ballot.confirmation_code(&fingerprint),
-            counted: last == Some(one.ballot.hash()),
-        }
-    });
-    Ok(ResultInfo { ballots: ballots.collect(), report: verified.report })
 }

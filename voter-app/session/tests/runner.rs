@@ -3,19 +3,24 @@
 
 mod board;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use board::Board;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use veritally_board_api::{Problem, ProblemKind};
 use veritally_crypto::ballot::BallotOpening;
 use veritally_crypto::contests::Rule;
+use veritally_crypto::credential::CredentialCode;
+use veritally_crypto::hash::Hash;
 use veritally_crypto::manifest::Contest;
 use veritally_session::StateDirectory;
 use veritally_session::flow::{CastStep, Compared, Edit, Event, Flow, Page, Publishing, TroubleKind, code_qr};
 use veritally_session::runner::{Runner, Settings};
 use veritally_session::second::{Cheat, Noted, TestToCheck, TestVerdict};
+use veritally_session::secrets::{SecretError, SecretStore};
 use zeroize::Zeroizing;
 
 /// A person in front of the model.
@@ -191,7 +196,7 @@ async fn a_wrong_code_another_fingerprint_and_a_dead_board_are_told_apart() {
     person.sees("offline", open_failed(|kind| *kind == TroubleKind::Offline)).await;
     person.opens(text).await;
     person.does(Event::Continue);
-    let stranger = veritally_crypto::credential::CredentialCode::random(&mut rand::rng()).expose_text();
+    let stranger = CredentialCode::random(&mut rand::rng()).expose_text();
     person.does(Event::EnterCode { text: stranger, remember: true });
     person.sees("not on the roll", |page| matches!(page, Page::Credential { busy: false, trouble: Some(t), .. } if t.kind == TroubleKind::NotOnRoll)).await;
     let mut mistyped = board.code(0).expose_text();
@@ -218,6 +223,51 @@ async fn a_code_that_was_replaced_says_so_and_the_new_one_votes() {
     person.sees("the old letter", replaced).await;
     person.does(Event::EnterCode { text: new, remember: false });
     person.sees("the ballot", |page| matches!(page, Page::Contest { .. })).await;
+}
+
+/// A key ring with room for one code.
+#[derive(Default)]
+struct Ring(Mutex<Option<String>>);
+
+#[async_trait]
+impl SecretStore for Ring {
+    async fn has(&self, _: &Hash) -> Result<bool, SecretError> {
+        Ok(self.0.lock().unwrap().is_some())
+    }
+
+    async fn get(&self, _: &Hash) -> Result<Option<CredentialCode>, SecretError> {
+        Ok(self.0.lock().unwrap().as_deref().map(|code| CredentialCode::parse(code).unwrap()))
+    }
+
+    async fn put(&self, _: &Hash, _: &str, code: &CredentialCode) -> Result<(), SecretError> {
+        *self.0.lock().unwrap() = Some(code.expose_text().to_string());
+        Ok(())
+    }
+
+    async fn remove(&self, _: &Hash) -> Result<(), SecretError> {
+        *self.0.lock().unwrap() = None;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_ring_keeps_the_code_of_a_file_when_and_only_when_it_is_asked_to() {
+    let board = Board::open(1).await;
+    let code = board.code(0).expose_text();
+    let path = board.state.path().join("code.txt");
+    veritally_board_api::files::write_secret(&path, code.as_bytes()).unwrap();
+    for remember in [false, true] {
+        let ring = Arc::new(Ring::default());
+        let mut settings = Settings::new(StateDirectory::new(board.state.path()));
+        settings.secrets = Some(ring.clone());
+        let (runner, events) = Runner::on(Handle::current(), settings);
+        let mut person = Person { flow: Flow::new(), runner, events };
+        person.opens(board.link.to_string()).await;
+        person.does(Event::Continue);
+        person.does(Event::EnterCodeFile { path: path.clone(), remember });
+        person.sees("the ballot", |page| matches!(page, Page::Contest { voter, .. } if !voter.not_kept)).await;
+        assert_eq!(ring.0.lock().unwrap().as_deref(), remember.then_some(code.as_str()));
+    }
 }
 
 /// What a second device says of a test ballot.

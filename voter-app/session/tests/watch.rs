@@ -14,8 +14,9 @@ use veritally_session::flow::{self, Flow, Lie, Page, TroubleKind};
 use veritally_session::overview::{Effect, Event, Overview, RECHECK_S, Verification};
 use veritally_session::runner::{Runner, Settings};
 use veritally_session::session::Entered;
-use veritally_session::watch::{Place, Watcher};
+use veritally_session::watch::{Place, ResultInfo, Watcher, verify_result};
 use veritally_session::{Depth, Election, StateDirectory};
+use veritally_verifier::evidence::{Evidence, Finding, Weight};
 
 async fn cast(board: &Board, selections: &[&str]) {
     let election = Arc::new(Election::open(&board.request(), Depth::Opening).await.unwrap());
@@ -112,6 +113,128 @@ async fn a_board_that_drops_a_ballot_raises_an_alarm_that_stays() {
     assert!(later.overview.is_alarmed() && later.overview.elections()[0].alarm().is_none());
 }
 
+impl Person {
+    /// Has the whole record verified on this device; gives what was found.
+    async fn recounts(&mut self) -> Result<ResultInfo, TroubleKind> {
+        self.looks_again().await;
+        let fingerprint = self.overview.elections()[0].card().fingerprint;
+        self.does(Event::Verify(fingerprint));
+        let done = |overview: &Overview| {
+            matches!(overview.elections()[0].verification(), Verification::Done(_) | Verification::Failed(_))
+        };
+        self.sees("the recount", done).await;
+        match self.overview.elections()[0].verification() {
+            Verification::Done(result) => Ok((**result).clone()),
+            Verification::Failed(trouble) => Err(trouble.kind.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What the recount caught the board at, with evidence that anybody can check.
+    async fn catches(&mut self) -> (ResultInfo, TroubleKind, Evidence, Weight) {
+        let result = self.recounts().await.unwrap();
+        let watched = &self.overview.elections()[0];
+        assert!(watched.is_alarmed() && !watched.is_counted());
+        let trouble = watched.alarm().unwrap();
+        assert_eq!(result.caught.as_ref(), Some(trouble));
+        let evidence = Evidence::read(watched.evidence().unwrap()).unwrap();
+        let weight = evidence.check().unwrap();
+        (result.clone(), trouble.kind.clone(), evidence, weight)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_that_shows_the_recount_alone_another_log_gets_nowhere() {
+    let board = Board::open(2).await;
+    let before = board.lock().election.entries.len();
+    cast(&board, &["a"]).await;
+    let mut person = Person::new(&board);
+    person.looks_again().await;
+    board.lock().election.finish(&mut rand::rng()).unwrap();
+    person.looks_again().await;
+    // The recount asks for one signed head, compared with what this device saw, and counts what that head signs. A second
+    // one would be of a log without the ballot.
+    let dropped = board.lock().election.entries[..before].to_vec();
+    board.lock().other_log = Some((2, dropped));
+    let size = board.lock().election.entries.len() as u64;
+    let result = person.recounts().await.unwrap();
+    assert_eq!((result.report.tree_size, result.caught), (size, None));
+    assert!(person.overview.elections()[0].is_counted() && !person.overview.is_alarmed());
+    // Shown to everybody, it is a fork.
+    person.looks_again().await;
+    assert!(person.overview.is_alarmed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recount_of_other_entries_than_were_signed_raises_an_alarm() {
+    let board = Board::open(2).await;
+    cast(&board, &["a"]).await;
+    board.lock().election.finish(&mut rand::rng()).unwrap();
+    let ballot = board.lock().election.entries.len() - 8;
+    let other = board.lock().election.entries[ballot - 1].clone();
+    board.lock().replaced.insert(ballot, other);
+    let mut person = Person::new(&board);
+    let (result, kind, evidence, weight) = person.catches().await;
+    assert_eq!((kind, weight), (TroubleKind::Caught(Lie::Recount), Weight::Testimony));
+    assert!(result.report.failed().contains(&"V5"), "{:?}", result.report.failed());
+    let Finding::Stalled { reason, .. } = &evidence.finding else { panic!("{:?}", evidence.finding) };
+    assert!(reason.contains("V5"), "{reason}");
+    let report = person.overview.elections()[0].evidence().unwrap().join("report.json");
+    assert!(std::fs::read_to_string(report).unwrap().contains("veritally-report/v1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recount_of_a_signed_record_that_breaks_the_rules_raises_an_alarm_with_proof() {
+    let board = Board::open(2).await;
+    cast(&board, &["a"]).await;
+    {
+        // The same ballot once more, signed by the board.
+        let mut inner = board.lock();
+        let ballot = inner.election.entries.last().unwrap().clone();
+        inner.election.entries.push(ballot);
+    }
+    let index = board.lock().election.entries.len() as u64 - 1;
+    let mut person = Person::new(&board);
+    let (result, kind, evidence, weight) = person.catches().await;
+    assert_eq!((kind, weight), (TroubleKind::Caught(Lie::Recount), Weight::Proof));
+    assert!(!result.report.passed() && result.ballots.iter().all(|ballot| !ballot.counted));
+    assert!(matches!(&evidence.finding, Finding::BadEntry { index: at, .. } if *at == index), "{:?}", evidence.finding);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_without_a_ballot_that_has_a_receipt_raises_an_alarm_with_proof() {
+    let board = Board::open(3).await;
+    let before = board.lock().election.entries.len();
+    cast(&board, &["a"]).await;
+    // An election like any other, but for the one ballot; and this device has lost the head that it saw.
+    board.lock().rewind(before);
+    for voter in [1, 2] {
+        let answers = choose("chair", &["b"], false).unwrap();
+        board.lock().election.cast(voter, &answers, &mut rand::rng()).unwrap();
+    }
+    board.lock().election.finish(&mut rand::rng()).unwrap();
+    let directory = board.state.path().join(board.link.fingerprint.unwrap().to_string());
+    std::fs::remove_file(directory.join("checkpoint")).unwrap();
+    let result = verify_result(&board.request(), |_, _| {}).await.unwrap();
+    assert!(result.report.passed() && !result.report.contests.is_empty());
+    let trouble = result.caught.unwrap();
+    assert_eq!(trouble.kind, TroubleKind::Caught(Lie::Removed { receipts: 1, logged: 0 }));
+    let evidence = Evidence::read(&trouble.evidence.unwrap()).unwrap();
+    assert_eq!(evidence.check().unwrap(), Weight::Proof);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_not_served_whole_is_not_called_a_missing_network() {
+    let board = Board::open(2).await;
+    cast(&board, &["a"]).await;
+    board.lock().withhold_entries = true;
+    let mut person = Person::new(&board);
+    assert_eq!(person.recounts().await.unwrap_err(), TroubleKind::Unreadable);
+    assert!(!person.overview.is_alarmed());
+    board.lock().withhold_entries = false;
+    assert_eq!(person.recounts().await.unwrap().caught, None);
+}
+
 #[test]
 fn the_timer_looks_again_and_old_timers_are_void() {
     let mut overview = Overview::new();
@@ -120,8 +243,10 @@ fn the_timer_looks_again_and_old_timers_are_void() {
     let [Effect::Wait { job: timer, seconds: RECHECK_S }] = effects[..] else { panic!("{effects:?}") };
     assert!(overview.handle(Event::Listed(job, Ok(vec![]))).is_empty(), "the same answer twice");
     let [Effect::List(again)] = overview.handle(Event::Refresh)[..] else { panic!() };
-    overview.handle(Event::Listed(again, Ok(vec![])));
-    assert!(overview.handle(Event::TimeIsUp(timer)).is_empty());
+    let effects = overview.handle(Event::Listed(again, Ok(vec![])));
+    let [Effect::Wait { job: live, seconds: RECHECK_S }] = effects[..] else { panic!("{effects:?}") };
+    assert!(overview.handle(Event::TimeIsUp(timer)).is_empty(), "an old timer");
+    assert!(matches!(overview.handle(Event::TimeIsUp(live))[..], [Effect::List(_)]), "the one that runs");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,6 +96,11 @@ impl CodePage {
         self.code.grab_focus();
     }
 
+    /// Whether the key ring shall keep the code.
+    pub fn shall_remember(&self) -> bool {
+        self.remember.is_active()
+    }
+
     /// Forgets what was typed.
     pub fn forget(&self) {
         self.code.set_text("");

@@ -19,6 +19,8 @@ pub struct FingerprintView {
     pub dates: String,
     /// 64 hexadecimal digits.
     pub fingerprint: String,
+    /// The key with which the board signs its record.
+    pub board_key: String,
     /// With what it was compared.
     pub compared: Compared,
     /// What else voters have to know.
@@ -36,6 +38,7 @@ pub struct FingerprintPage {
     description: gtk::Label,
     dates: gtk::Label,
     fingerprint: gtk::Label,
+    board_key: gtk::Label,
     compared: gtk::Label,
     board: gtk::Label,
     notice: gtk::Label,
@@ -55,6 +58,7 @@ impl FingerprintPage {
             description: ui.get("description"),
             dates: ui.get("dates"),
             fingerprint: ui.get("fingerprint"),
+            board_key: ui.get("board_key"),
             compared: ui.get("compared"),
             board: ui.get("board"),
             notice: ui.get("notice"),
@@ -96,6 +100,7 @@ impl FingerprintPage {
         show_words(&self.description, &view.description);
         show_words(&self.dates, &view.dates);
         self.fingerprint.set_label(&in_groups(&view.fingerprint));
+        self.board_key.set_label(&view.board_key);
         self.compared.set_label(&match view.compared {
             Compared::Link => tr("The link that you opened carries the same fingerprint. Compare it with your letter too if the link came by another way."),
             Compared::Letter => tr("It is the same as on your letter."),

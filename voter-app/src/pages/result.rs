@@ -21,6 +21,8 @@ pub struct ResultView {
     pub own_ballot: String,
     /// Contest by contest.
     pub contests: Vec<ContestReport>,
+    /// For experts: each check and what became of it.
+    pub checks: String,
 }
 
 /// Widgets of the page.
@@ -31,6 +33,7 @@ pub struct ResultPage {
     name: gtk::Label,
     verdict: gtk::Box,
     contests: gtk::Box,
+    checks: gtk::Label,
 }
 
 impl ResultPage {
@@ -38,7 +41,8 @@ impl ResultPage {
     pub fn new(post: &Post) -> Self {
         let ui = Ui::load("pages/result");
         on_click(&ui.get("status"), post, || Intent::Status);
-        Self { root: ui.page(), name: ui.get("name"), verdict: ui.get("verdict"), contests: ui.get("contests") }
+        let (verdict, contests, checks) = (ui.get("verdict"), ui.get("contests"), ui.get("checks"));
+        Self { root: ui.page(), name: ui.get("name"), verdict, contests, checks }
     }
 
     /// Shows a result.
@@ -50,6 +54,7 @@ impl ResultPage {
             label.set_css_classes(&["title-4", if view.passed { "success" } else { "error" }]);
             self.verdict.append(&label);
         }
+        self.checks.set_label(&view.checks);
         ui::clear(&self.contests);
         for contest in &view.contests {
             self.contests.append(&contest_box(contest));

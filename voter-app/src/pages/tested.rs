@@ -33,6 +33,7 @@ pub struct TestedPage {
     qr: gtk::Box,
     publish: gtk::CheckButton,
     published: gtk::Label,
+    again: gtk::Button,
     showing: Rc<Cell<bool>>,
 }
 
@@ -41,7 +42,8 @@ impl TestedPage {
     pub fn new(post: &Post) -> Self {
         let ui = Ui::load("pages/tested");
         on_click(&ui.get("save"), post, || Intent::SaveTest);
-        on_click(&ui.get("again"), post, || Intent::VoteAgain);
+        let again: gtk::Button = ui.get("again");
+        on_click(&again, post, || Intent::VoteAgain);
         let (publish, showing): (gtk::CheckButton, Rc<Cell<bool>>) = (ui.get("publish"), Rc::default());
         let (guard, post) = (showing.clone(), post.clone());
         publish.connect_toggled(move |publish| {
@@ -51,7 +53,7 @@ impl TestedPage {
             }
         });
         let (answers, code, qr, published) = (ui.get("answers"), ui.get("code"), ui.get("qr"), ui.get("published"));
-        Self { root: ui.page(), answers, code, qr, publish, published, showing }
+        Self { root: ui.page(), answers, code, qr, publish, published, again, showing }
     }
 
     /// Shows an opened ballot.
@@ -66,15 +68,16 @@ impl TestedPage {
         self.publish.set_active(false);
         self.showing.set(false);
         self.publish.set_visible(view.can_publish);
-        self.say_published("", false);
+        self.say_published("", false, false);
     }
 
-    /// Says what became of publishing; `fixed` when there is nothing more to choose.
-    pub fn say_published(&self, words: &str, fixed: bool) {
+    /// Says what became of publishing; `fixed` when there is nothing more to choose, `busy` as long as it goes on.
+    pub fn say_published(&self, words: &str, fixed: bool, busy: bool) {
         show_words(&self.published, words);
         self.showing.set(true);
         self.publish.set_active(fixed);
         self.showing.set(false);
         self.publish.set_sensitive(!fixed);
+        self.again.set_sensitive(!busy);
     }
 }

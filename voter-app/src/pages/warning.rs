@@ -20,6 +20,8 @@ pub struct WarningView {
     pub expert: String,
     /// Whether there is a folder with evidence.
     pub has_evidence: bool,
+    /// Whether the election can be looked at all the same.
+    pub has_status: bool,
 }
 
 /// Widgets of the page.
@@ -33,14 +35,16 @@ pub struct WarningPage {
     todo: gtk::Label,
     expert: gtk::Label,
     evidence: gtk::Button,
+    status: gtk::Button,
 }
 
 impl WarningPage {
     /// Loads the page.
     pub fn new(post: &Post) -> Self {
         let ui = Ui::load("pages/warning");
-        let evidence: gtk::Button = ui.get("evidence");
+        let (evidence, status): (gtk::Button, gtk::Button) = (ui.get("evidence"), ui.get("status"));
         on_click(&evidence, post, || Intent::Evidence);
+        on_click(&status, post, || Intent::Status);
         on_click(&ui.get("home"), post, || Intent::Home);
         Self {
             root: ui.page(),
@@ -50,6 +54,7 @@ impl WarningPage {
             todo: ui.get("todo"),
             expert: ui.get("expert"),
             evidence,
+            status,
         }
     }
 
@@ -61,5 +66,6 @@ impl WarningPage {
         self.todo.set_label(&view.todo);
         self.expert.set_label(&view.expert);
         self.evidence.set_visible(view.has_evidence);
+        self.status.set_visible(view.has_status);
     }
 }

@@ -7,6 +7,7 @@ use veritally_session::flow;
 use veritally_session::flow::Trouble;
 use veritally_session::overview::{Event, Verification, Watched};
 use veritally_session::watch::{BallotCard, Place, ResultInfo, Turnout};
+use veritally_verifier::report::CheckReport;
 
 use super::{Over, Window};
 use crate::i18n::{self, tr, tr_count, tr_with};
@@ -115,7 +116,7 @@ impl Window {
                 let view = self.with(fingerprint, alarm);
                 *self.evidence.borrow_mut() = evidence;
                 if let Some(view) = view {
-                    pages.warning.show(&view);
+                    pages.warning.show(&WarningView { has_status: true, ..view });
                 }
                 Page::Warning
             }
@@ -127,7 +128,12 @@ impl Window {
                         Page::Working
                     }
                     Verification::Failed(trouble) => self.fill_trouble(&trouble, ""),
+                    // No charts of what does not hold.
                     Verification::Done(result) => {
+                        // No charts of what does not hold.
+                        if let Some(trouble) = &result.caught {
+                            return self.fill_trouble(trouble, "");
+                        }
                         let name = self.with(fingerprint, name).unwrap_or_default();
                         let counted = self.with(fingerprint, Watched::is_counted).unwrap_or_default();
                         pages.result.show(&result_view(name, &result, counted));
@@ -285,26 +291,35 @@ fn verifying(verification: &Verification) -> WorkingView {
 
 fn result_view(name: String, result: &ResultInfo, counted: bool) -> ResultView {
     let report = &result.report;
-    let failed = report.failed();
-    let verdict = if report.passed() {
+    let verdict = if !report.passed() {
+        tr(
+            "Not confirmed yet: this election asks independent witnesses to see the same record, and too few have. Look again later.",
+        )
+    } else if report.contests.is_empty() {
+        tr("The record holds, but there is no result in it yet. Look again later.")
+    } else {
         tr_count(
             "All checks passed on this computer: {n} ballot was counted.",
             "All checks passed on this computer: {n} ballots were counted.",
             report.ballots_counted,
         )
-    } else {
-        tr_with("This result does not hold. Failed checks: {checks}", &[("checks", &failed.join(", "))])
     };
+    let is_final = report.passed() && !report.contests.is_empty();
     let own_ballot = match (counted, result.ballots.is_empty()) {
         (true, _) => tr("Counted: your ballot is in this result."),
-        (false, true) => String::new(),
-        (false, false) => tr("Your ballot is not counted in this result!"),
+        (false, false) if is_final => {
+            tr("Another ballot counts: one that was cast later with your code, on another device.")
+        }
+        _ => String::new(),
     };
+    let check = |check: &CheckReport| format!("{} {}: {}", check.id, check.name, check.status.as_str());
+    let checks: Vec<String> = report.checks.iter().map(check).collect();
     ResultView {
         name,
-        passed: report.passed() && (counted || result.ballots.is_empty()),
+        passed: is_final && (counted || result.ballots.is_empty()),
         verdict,
         own_ballot,
         contests: report.contests.clone(),
+        checks: checks.join("\n"),
     }
 }

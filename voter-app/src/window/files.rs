@@ -52,7 +52,10 @@ impl Window {
                 let Some(window) = weak.upgrade() else { return };
                 match (read.unwrap_or(Err(Unread::File)), field) {
                     // Looks at the file's permissions too.
-                    (Ok(Content::Text(_)), Field::Code) => window.handle(Event::EnterCodeFile(path)),
+                    (Ok(Content::Text(_)), Field::Code) => {
+                        let remember = window.shell.pages.code.shall_remember();
+                        window.handle(Event::EnterCodeFile { path, remember });
+                    }
                     (Ok(Content::Picture(text) | Content::Text(text)), _) => window.take_read(field, Ok(text)),
                     (Err(unread), _) => window.take_read(field, Err(unread)),
                 }
@@ -138,9 +141,12 @@ impl Window {
 
     pub(super) fn print_receipt(&self) {
         let Some(paper) = self.paper() else { return };
-        self.choose(&tr("Print the receipt"), Some("receipt.pdf"), move |window, path| match pdf::render(&paper) {
-            Ok(bytes) => window.write(tr("The receipt is printed to the file."), move || std::fs::write(path, bytes)),
-            Err(error) => window.shell.toast(&format!("{} {error}", tr("It could not be written."))),
+        self.choose(&tr("Print the receipt"), Some("receipt.pdf"), move |window, path| {
+            let paper = paper.clone();
+            window.write(tr("The receipt is printed to the file."), move || {
+                let bytes = pdf::render(&paper).map_err(std::io::Error::other)?;
+                std::fs::write(path, bytes)
+            });
         });
     }
 

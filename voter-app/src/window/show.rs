@@ -15,7 +15,7 @@ use super::Window;
 use crate::controls::{Drafting, Filling};
 use crate::i18n::{self, tr, tr_count, tr_with};
 use crate::pages::{
-    CodeView, ContestView, FingerprintView, ReceiptView, ReviewLine, SealedView, TestedView, WorkingView,
+    CodeView, ContestView, FingerprintView, ReceiptView, ReviewLine, SealedView, TestedView, WarningView, WorkingView,
 };
 use crate::shell::Page;
 use crate::{troubles, words};
@@ -42,7 +42,12 @@ impl Window {
             self.shell.show(page);
         }
         let first = matches!(self.flow.borrow().page(), flow::Page::Contest { number: 0, .. });
-        let busy = matches!(self.flow.borrow().page(), flow::Page::Working { .. } | flow::Page::Casting { .. });
+        let busy = matches!(
+            self.flow.borrow().page(),
+            flow::Page::Working { .. }
+                | flow::Page::Casting { .. }
+                | flow::Page::Tested { publishing: Publishing::Busy, .. }
+        );
         self.shell.back.set_enabled(page != Page::Elections && !first && !busy);
         self.show_notice();
         self.showing.set(false);
@@ -104,7 +109,7 @@ impl Window {
                 Page::Sealed
             }
             flow::Page::Tested { election, test, publishing } => {
-                let (busy, said) = published(publishing);
+                let (fixed, said) = published(publishing);
                 if self.shell.page() != Page::Tested {
                     // In the order of the ballot.
                     let (contests, selections) = (self.contests.borrow(), &test.opening.selections);
@@ -120,7 +125,7 @@ impl Window {
                     });
                     *self.test_file.borrow_mut() = Some(test.file.clone());
                 }
-                pages.tested.say_published(&said, busy);
+                pages.tested.say_published(&said, fixed, *publishing == Publishing::Busy);
                 Page::Tested
             }
             flow::Page::Casting { step, found, .. } => {
@@ -160,7 +165,8 @@ impl Window {
     pub(super) fn fill_trouble(&self, trouble: &Trouble, registrar: &str) -> Page {
         if trouble.is_evidence() {
             *self.evidence.borrow_mut() = trouble.evidence.clone();
-            self.shell.pages.warning.show(&troubles::warning(trouble, registrar));
+            let has_status = self.over.get().is_some();
+            self.shell.pages.warning.show(&WarningView { has_status, ..troubles::warning(trouble, registrar) });
             return Page::Warning;
         }
         self.shell.pages.problem.show(&troubles::problem(trouble, registrar));
@@ -190,6 +196,7 @@ impl Window {
             description: told(election, &election.description).to_owned(),
             dates: tr_with("Voting from {opens} to {closes}", &dates),
             fingerprint: election.fingerprint.to_string(),
+            board_key: election.board_key.to_string(),
             compared: election.compared,
             notice: notices.join("\n"),
             board: match &election.link {

@@ -10,11 +10,13 @@ import gi
 gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib  # noqa: E402
 
-from display import wait_for, xdotool  # noqa: E402
+from display import HEIGHT, wait_for, xdotool  # noqa: E402
 
 #: Roles of what a person can operate.
 INTERACTIVE = {"push button", "toggle button", "check box", "radio button", "text", "entry", "password text", "spin button",
                "menu item", "check menu item", "list item", "link", "slider", "combo box", "switch"}
+#: Roles of what a person reads.
+WORDS = {"label", "heading", "static"}
 WIDE, NARROW, WHOLE = (720, 900), (360, 800), (720, 1390)
 
 
@@ -26,7 +28,8 @@ class App:
     """A running app. Use as a context manager."""
 
     def __init__(self, program, display, arguments=(), state=None, dark=False, large=False, language="en", contrast=False,
-                 shots=None, label=""):
+                 shots=None, label="", starter=None):
+        """`starter`: a command that starts the app by itself, with arguments of its own."""
         self.display, self.shots, self.label, self.children = display, shots, label, []
         config = pathlib.Path(state) / "config"
         (config / "gtk-4.0").mkdir(parents=True, exist_ok=True)
@@ -34,16 +37,17 @@ class App:
             "[Settings]\ngtk-enable-animations=false\ngtk-font-name=Cantarell 11\n")
         # 200 % of text is what desktops tell programs as 192 dots for an inch.
         display.set_dpi(192 if large else 96)
-        environment = dict(
+        self.environment = dict(
             os.environ, GTK_A11Y="atspi", GSK_RENDERER="cairo", GDK_BACKEND="x11", ADW_DISABLE_PORTAL="1",
             XDG_CONFIG_HOME=str(config), VERITALLY_APP_TIMINGS="1", LANGUAGE=language, LC_ALL="C.UTF-8",
             ADW_DEBUG_COLOR_SCHEME="prefer-dark" if dark else "prefer-light",
             ADW_DEBUG_HIGH_CONTRAST="1" if contrast else "0", NO_AT_BRIDGE="0")
         self.log = open(pathlib.Path(state) / "app.log", "a")
-        self.process = subprocess.Popen([program, "--state", f"{state}/data", *arguments], env=environment,
+        self.command, self.starter, self.pid = [program, "--state", f"{state}/data"], starter, None
+        self.process = subprocess.Popen(starter or [*self.command, *arguments], env=self.environment,
                                         stdout=subprocess.PIPE, stderr=self.log, text=True)
         try:
-            self.root = wait_for("the app on the accessibility bus", self._find_app)
+            self.root = wait_for("the app on the accessibility bus", self._find_app, 180 if starter else 30)
         except AssertionError as error:
             desktop = Atspi.get_desktop(0)
             there = [desktop.get_child_at_index(index) for index in range(desktop.get_child_count())]
@@ -52,7 +56,12 @@ class App:
         self.window = wait_for("the app's window", self.windows)[0]
         self.lasting = [self.window]
         self.resize(WIDE)
+        self.focus()
+
+    def focus(self):
+        """Gives the main window the keyboard: no window manager does when another window closes."""
         xdotool("windowfocus", self.window)
+        time.sleep(0.1)
 
     def __enter__(self):
         return self
@@ -67,6 +76,10 @@ class App:
                 process.wait(timeout=20)
         self.log.close()
 
+    def again(self, *arguments):
+        """A second start, as when a link is clicked: hands over to the app that runs, and ends."""
+        subprocess.run([*self.command, *arguments], env=self.environment, check=True, timeout=20, stderr=self.log)
+
     def quit(self):
         """As a person does, with Ctrl+Q; gives what the app printed."""
         self.key("ctrl+q")
@@ -80,14 +93,16 @@ class App:
         desktop = Atspi.get_desktop(0)
         for index in range(desktop.get_child_count()):
             child = desktop.get_child_at_index(index)
-            if child and child.get_process_id() == self.process.pid and child.get_child_count():
+            # Who starts the app by another program is alone on the bus.
+            if child and (self.starter or child.get_process_id() == self.process.pid) and child.get_child_count():
+                self.pid = child.get_process_id()
                 return child
         return None
 
     def windows(self):
         """What is on the screen, the main window first."""
         try:
-            return xdotool("search", "--onlyvisible", "--pid", self.process.pid).splitlines()
+            return xdotool("search", "--onlyvisible", "--pid", self.pid).splitlines()
         except subprocess.CalledProcessError:
             return []
 
@@ -255,27 +270,52 @@ class App:
         self.display.screenshot(path, *WHOLE)
         self.resize(WIDE)
 
+    def box(self, node):
+        return Atspi.Component.get_extents(node.get_component_iface(), Atspi.CoordType.WINDOW)
+
+    def height(self, words):
+        """Of a text on the screen."""
+        return self.box(self.get(words)).height
+
     def check_fits(self, name, size):
-        """Nothing that a person can operate lies beyond the window's sides."""
-        for node, _ in self.walk():
+        """Nothing that a person can operate or read lies beyond the window's sides, but in a table that scrolls by itself.
+        Gives how far down the page goes."""
+        bottom, width = 0, None
+        for node, depth in self.walk():
             try:
-                if node.get_role_name() in INTERACTIVE:
-                    box = Atspi.Component.get_extents(node.get_component_iface(), Atspi.CoordType.WINDOW)
-                    if box.width and (box.x < 0 or box.x + box.width > size[0]):
-                        self.fail(f"on page {name}, {size[0]} wide: {node.get_name()!r} is cut off")
+                if depth == 1:
+                    # The main window comes first; dialogs are as wide as they are.
+                    width = size[0] if width is None else self.box(node).width
+                if node.get_role_name() not in INTERACTIVE | WORDS:
+                    continue
+                box = self.box(node)
+                if box.width and (box.x < 0 or box.x + box.width > width) and not self.in_table(node):
+                    self.fail(f"on page {name}, {width} wide: {node.get_name()!r} is cut off: {box.x} + {box.width}")
+                bottom = max(bottom, box.y + box.height if box.width else 0)
             except GLib.Error:
                 continue
+        return bottom
+
+    @staticmethod
+    def in_table(node):
+        while node is not None and node.get_role_name() != "frame":
+            if node.get_role_name() == "table":
+                return True
+            node = node.get_parent()
+        return False
 
     def shot(self, name):
-        """The window as it is, wide and narrow, into the folder of screenshots; and every widget has a name."""
+        """The window wide and narrow, pages in full length, into the folder of screenshots; and every widget has a name."""
         if not self.shots:
             return
         time.sleep(0.15)
         for suffix, size in (("wide", WIDE), ("narrow", NARROW)):
             self.resize(size)
+            bottom = self.check_fits(name, size) if name != "failed" else 0
+            if bottom > size[1]:
+                size = size[0], min(bottom + 30, HEIGHT)
+                self.resize(size)
             self.display.screenshot(self.shots / f"{self.label}-{name}-{suffix}.png", *size)
-            if name != "failed":
-                self.check_fits(name, size)
         self.resize(WIDE)
         if name != "failed":
             faults = self.unnamed()

@@ -8,7 +8,8 @@ import subprocess
 import time
 import zlib
 
-WIDTH, HEIGHT = 1000, 1400
+#: Higher than any desktop, so that a page can be seen in full length.
+WIDTH, HEIGHT = 1000, 4000
 
 
 class Display:

@@ -59,9 +59,12 @@ class Keys(Hands):
         self.app.write(words)
 
 
-def enter(app, hands, code):
-    """From the link to the first contest."""
+def enter(app, hands, code, link, board_key):
+    """From the link to the first contest. The page shows the link's fingerprint, and the key that the manifest names."""
     app.see("Is this the fingerprint on your letter?", 60)
+    digits = link.split("fp=")[1]
+    app.see(" ".join(digits[at:at + 4] for at in range(0, 64, 4)))
+    app.see(board_key)
     app.shot("2-fingerprint")
     hands.press("Yes, it is the same")
     app.see("Type the code from your letter")
@@ -127,7 +130,8 @@ def said(app):
     output = app.quit()
     line = next((line for line in output.splitlines() if line.startswith("timings:")), "")
     print(f"{app.label}: {line}")
-    pause = int(re.search(r"pause (\d+)", line)[1])
+    start, pause = (int(re.search(rf"{what} (\d+)", line)[1]) for what in ("start", "pause"))
+    assert start < 10_000, f"the first page came after {start} ms"
     assert pause < 1500, f"the main loop stood still for {pause} ms"
 
 
@@ -161,6 +165,9 @@ def save(app, path, begins):
     assert begins in path.read_bytes(), f"{path} is something else"
 
 
-def press_row(app, row):
+def open_mine(app):
+    """The first of my elections, by keyboard."""
+    row = wait_for("the election in the list", lambda: next(
+        (node for node, _ in app.walk() if node.get_role_name() == "list item"), None))
     app.go_to(row.get_name(), "list item")
     app.key("Return")

@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -58,6 +59,13 @@ class Liar:
             content = self.wrong_proof(content)
         if self.trick == "altered manifest" and name == "manifest":
             content = content.replace(b"Chiara", b"Chiaro")
+        if self.trick == "clock" and name == "status":
+            content = changed(content, time_ms=lambda then: then - 3_600_000)
+        if self.trick == "closed" and name == "status":
+            content = changed(content, phase=lambda _: "closed")
+        if self.trick == "other ballot" and name.startswith("tile/entries/"):
+            assert b'"counter":1,' in content
+            content = content.replace(b'"counter":1,', b'"counter":2,', 1)
         if self.trick == "other keys" and name.startswith("tile/entries/"):
             content = self.other_keys(content)
         return status, kept, content
@@ -85,6 +93,13 @@ class Liar:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def changed(content, **changes):
+    answer = json.loads(content)
+    for name, change in changes.items():
+        answer[name] = change(answer[name])
+    return json.dumps(answer).encode()
 
 
 def entries(bundle):

@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from app import App  # noqa: E402
 from display import Display, wait_for  # noqa: E402
-from hands import CONFIRMATION, Hands, choose, hurry, receipt, save  # noqa: E402
+from hands import CONFIRMATION, Hands, choose, hurry, open_mine, receipt, save  # noqa: E402
 from liar import Liar  # noqa: E402
 
 PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -193,29 +193,44 @@ def lies(display):
     liar.close()
 
 
-def open_mine(app):
-    row = wait_for("the election in the list", lambda: next(
-        (node for node, _ in app.walk() if node.get_role_name() == "list item"), None))
-    app.go_to(row.get_name(), "list item")
-    app.key("Return")
-
-
 def codes(display):
     """From a picture of the letter's QR code, from a file, and in the desktop's key ring: only when asked."""
     (WORK / "code.txt").write_text(CODES[3] + "\n")
     (WORK / "code.txt").chmod(0o600)
+    for name, text in (("link-qr.png", LINK), ("code-qr.png", CODES[3])):
+        subprocess.run(["qrencode", "-s", "6", "-o", WORK / name, text], check=True)
+    with started(display, "ring") as app:
+        hands = Hands(app)
+        hands.press("Read the link from a picture or file")
+        choose(app, WORK / "link-qr.png")
+        wait_for("the link in the picture", lambda: app.text_of("Link to the election") == LINK)
+        hands.press("Open the election")
+        app.see("Is this the fingerprint on your letter?", 60)
+        hands.press("Yes, it is the same")
+        assert not app.shows("Use the code in this computer’s key ring")
+        hands.press("Read the code from a picture or file…")
+        choose(app, WORK / "code-qr.png")
+        wait_for("the code in the picture", lambda: app.text_of("Voting code") == CODES[3])
+        app.see("The code is complete and well typed.")
+        hands.press("Continue")
+        app.see("Page 1 of 1", 60)
+        app.quit()
     with started(display, "ring", [LINK]) as app:
         hands = Hands(app)
         app.see("Is this the fingerprint on your letter?", 60)
         hands.press("Yes, it is the same")
-        assert not app.shows("Use the code in this computer’s key ring")
         hands.press("Read the code from a picture or file…")
         choose(app, WORK / "code.txt")
         app.see("Page 1 of 1", 60)
         app.quit()
     assert stored() == 0, "the code was kept without being asked"
     with started(display, "ring", [LINK]) as app:
-        enter(app, Hands(app), CODES[3], remember=True)
+        hands = Hands(app)
+        app.see("Is this the fingerprint on your letter?", 60)
+        hands.press("Yes, it is the same")
+        hands.check("Keep the code in this computer’s key ring")
+        hands.press("Read the code from a picture or file…")
+        choose(app, WORK / "code.txt")
         app.see("Page 1 of 1", 60)
         wait_for("the code in the key ring", lambda: stored() == 1)
         app.quit()

@@ -2,9 +2,12 @@
 scripts/lib/app; phases: cast, after, lie."""
 
 import csv
+import json
 import os
 import pathlib
+import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -12,11 +15,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from app import App, Atspi  # noqa: E402
 from display import Display, wait_for  # noqa: E402
-from hands import CONFIRMATION, Hands, Keys, drag, enter, hurry, press_row, receipt, said, save, seal  # noqa: E402
+from hands import CONFIRMATION, Hands, Keys, drag, enter, hurry, open_mine, receipt, said, save, seal  # noqa: E402
+from liar import Liar  # noqa: E402
 
 PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 LINK = (WORK / "link").read_text().strip()
 CODES = [row["code"] for row in csv.DictReader(open(WORK / "codes.csv"))]
+BOARD_KEY = json.loads((WORK / "manifest.json").read_text())["log"]["key"]
+
+NAME = "Choir: election with every kind of question"
 
 #: What the voters mark; contests in the order of the ballot.
 BALLOTS = [
@@ -133,6 +140,31 @@ def elsewhere(app, name, where):
     return node is not None and node.get_description() not in (where, "")
 
 
+def follow(app, hands):
+    """From the receipt to the election, and to the list."""
+    hands.press("Follow the election")
+    app.see("In the box: seen there just now", 60)
+    app.see("voters have voted.")
+    app.shot("9-status")
+    app.key("alt+Left")
+    app.see("Vote, and see that it counts")
+    app.shot("1-elections-known")
+
+
+def check_elsewhere(test, code):
+    """Ballots that are more than choices are checked by the programs without a screen, too."""
+    tools, opened = pathlib.Path(PROGRAM).parent, json.loads(test.read_text())
+    for command in (["veritally-voter", "--state", str(state("elsewhere")), "check-spoiled", test, "--link", LINK],
+                    ["veritally-verifier", "spoiled", test, LINK]):
+        command = [tools / command[0], *command[1:], "--code", opened["code"]]
+        assert code in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    opened["selections"]["songs"]["scores"]["greensleeves"] = 4
+    lie = test.with_name("lie.json")
+    lie.write_text(json.dumps(opened))
+    refused = subprocess.run([tools / "veritally-verifier", "spoiled", lie, LINK], capture_output=True, text=True)
+    assert refused.returncode == 1, refused
+
+
 def cast(display, board):
     # 1: light, a full vote.
     with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
@@ -144,25 +176,24 @@ def cast(display, board):
         app.see("This is not a link to an election")
         hands.text("Link to the election", LINK)
         hands.press("Open the election")
-        enter(app, hands, CODES[0])
+        enter(app, hands, CODES[0], LINK, BOARD_KEY)
+        normal = app.height(NAME)
         fill(app, hands, BALLOTS[0])
         code = seal(app, hands)
         hands.press("Cast this ballot")
         receipt(app, code)
         hands.press("Print the receipt (PDF)…")
         save(app, state("voter-1") / "receipt.pdf", b"%PDF")
-        hands.press("Follow the election")
-        app.see("In the box: seen there just now", 60)
-        app.see("voters have voted.")
-        app.shot("9-status")
-        app.key("alt+Left")
-        app.see("Vote, and see that it counts")
-        app.shot("1-elections-known")
+        hands.press("Save the receipt…")
+        save(app, state("voter-1") / "receipt.tlog-proof", b"c2sp.org/tlog-proof@v1\n")
+        follow(app, hands)
         said(app)
     # 2: large text, a test first; the server does not answer for a while.
     with App(PROGRAM, display, [LINK], state("voter-2"), shots=SHOTS, label="large", large=True) as app:
         hands = Hands(app)
-        enter(app, hands, CODES[1])
+        enter(app, hands, CODES[1], LINK, BOARD_KEY)
+        large = app.height(NAME)
+        assert large > 1.7 * normal, f"at 200 % the text is {large} high, else {normal}"
         fill(app, hands, BALLOTS[1])
         tested = seal(app, hands)
         hands.press("Test this ballot instead")
@@ -186,15 +217,18 @@ def cast(display, board):
             os.kill(board, signal.SIGCONT)
         hurry(app)
         receipt(app, code)
+        follow(app, hands)
         said(app)
+    check_elsewhere(WORK / "voter-2/test.json", tested)
     # 3: dark, keyboard only.
     with App(PROGRAM, display, [LINK], state("voter-3"), shots=SHOTS, label="dark", dark=True) as app:
         hands = Keys(app)
-        enter(app, hands, CODES[2])
+        enter(app, hands, CODES[2], LINK, BOARD_KEY)
         fill(app, hands, BALLOTS[2])
         code = seal(app, hands)
         hands.press("Cast this ballot")
         receipt(app, code)
+        follow(app, hands)
         said(app)
     # Practice, in another language, high contrast: everything but the network.
     with App(PROGRAM, display, ["--practice"], state("practice"), shots=SHOTS, label="german", language="de",
@@ -210,9 +244,7 @@ def cast(display, board):
 
 def after(display, _):
     with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
-        row = wait_for("the election in the list", lambda: next(
-            (node for node, _ in app.walk() if node.get_role_name() == "list item"), None))
-        press_row(app, row)
+        open_mine(app)
         app.see("Counted: the result is there", 60)
         app.shot("9-status-counted")
         app.press("Show the result")
@@ -225,18 +257,56 @@ def after(display, _):
                 assert any(str(count) in texts[i + 1:i + 4] for i in at), f"{contest}: {name} should have {count}"
         app.shot("10-result")
         print("every count on the result page is the one that was voted")
+        app.press("For experts")
+        app.see("V27 Result: pass")
         said(app)
+    for voter, label, options in ((2, "large", {"large": True}), (3, "dark", {"dark": True})):
+        with App(PROGRAM, display, [], state(f"voter-{voter}"), shots=SHOTS, label=label, **options) as app:
+            open_mine(app)
+            app.press("Show the result", seconds=60)
+            app.see("Counted: your ballot is in this result.", 120)
+            app.shot("10-result")
+            said(app)
+    recount(display)
+
+
+def recount(display):
+    """A server that shows another ballot to who counts again: signed heads and hashes stay what they were."""
+    address = LINK.removeprefix("veritally://").split("/")[0]
+    liar = Liar(address, "every-type")
+    liar.trick = "other ballot"
+    shutil.copytree(WORK / "voter-3", WORK / "recount", ignore=shutil.ignore_patterns("config"))
+    link = next((WORK / "recount").rglob("link"))
+    link.write_text(link.read_text().replace(address, liar.address))
+    with App(PROGRAM, display, [], state("recount"), shots=SHOTS, label="light") as app:
+        open_mine(app)
+        app.press("Show the result", seconds=60)
+        app.see("The record does not hold", 120)
+        app.see("Don’t believe a result that comes from it")
+        app.see("Open the folder with the evidence")
+        assert not app.shows("Elected:")
+        app.shot("11-recount")
+        app.press("Look at the election all the same")
+        app.see("voters have voted.")
+        app.press("Back")
+        app.see("Caught breaking the rules")
+        said(app)
+    assert list((WORK / "recount/data").rglob("evidence.json")), "no evidence was kept"
+    liar.close()
 
 
 def lie(display, _):
     with App(PROGRAM, display, [], state("voter-1"), shots=SHOTS, label="light") as app:
         app.see("Caught breaking the rules", 60)
         app.shot("1-elections-alarm")
-        row = next(node for node, _ in app.walk() if node.get_role_name() == "list item")
-        press_row(app, row)
+        open_mine(app)
         app.see("There are two versions of the box")
         app.see("Open the folder with the evidence")
         app.shot("11-warning")
+        app.press("Look at the election all the same")
+        app.see("The box right now")
+        app.see("A server was caught breaking the rules.")
+        app.shot("9-status-alarm")
         said(app)
     assert list((WORK / "voter-1/data").rglob("*vidence*")), "no evidence was kept"
 

@@ -61,7 +61,12 @@ pub enum Event {
         remember: bool,
     },
     /// Uses the code in a file.
-    EnterCodeFile(PathBuf),
+    EnterCodeFile {
+        /// Which one.
+        path: PathBuf,
+        /// Whether to keep it in the desktop's secret store.
+        remember: bool,
+    },
     /// Uses the code that the desktop's secret store keeps for this election.
     UseStoredCode,
     /// Removes the code from the desktop's secret store.
@@ -140,7 +145,14 @@ pub enum Effect {
         remember: bool,
     },
     /// Enter with the code in a file. Answered by [`Event::Unlocked`].
-    UnlockFile(Job, PathBuf),
+    UnlockFile {
+        /// For the answer.
+        job: Job,
+        /// The file.
+        path: PathBuf,
+        /// Keep the code in the secret store once it opened the election.
+        remember: bool,
+    },
     /// Enter with the stored code. Answered by [`Event::Unlocked`].
     UnlockStored(Job),
     /// Ask the secret store whether it has a code for this election. Answered by [`Event::Remembered`].
@@ -179,7 +191,7 @@ impl fmt::Debug for Effect {
             Self::OpenPractice(job) => ("OpenPractice", Some(job)),
             Self::CheckTest(job, _) => ("CheckTest", Some(job)),
             Self::Unlock { job, .. } => ("Unlock", Some(job)),
-            Self::UnlockFile(job, _) => ("UnlockFile", Some(job)),
+            Self::UnlockFile { job, .. } => ("UnlockFile", Some(job)),
             Self::UnlockStored(job) => ("UnlockStored", Some(job)),
             Self::AskStore(job) => ("AskStore", Some(job)),
             Self::Forget(job) => ("Forget", Some(job)),

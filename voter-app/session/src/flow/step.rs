@@ -29,7 +29,9 @@ impl Flow {
             Event::Back => self.go_back(),
             Event::TypeCode(text) => self.type_code(&text),
             Event::EnterCode { text, remember } => self.enter_code(&text, remember),
-            Event::EnterCodeFile(path) => self.unlock_with(|job| Effect::UnlockFile(job, path)),
+            Event::EnterCodeFile { path, remember } => {
+                self.unlock_with(|job| Effect::UnlockFile { job, path, remember })
+            }
             Event::UseStoredCode => self.unlock_with(Effect::UnlockStored),
             Event::ForgetCode => self.forget(),
             Event::Edit(edit) => self.edit(&edit),
@@ -186,6 +188,7 @@ impl Flow {
                 self.stage = Stage::Review { trouble: None };
                 vec![Effect::Discard]
             }
+            Stage::Tested { publishing: Publishing::Busy, .. } => vec![],
             Stage::Tested { .. } => {
                 self.stage = Stage::Review { trouble: None };
                 vec![]
@@ -317,7 +320,13 @@ impl Flow {
     fn encrypt(&mut self) -> Effects {
         let Some(entered) = &self.entered else { return vec![] };
         let castable = !entered.drafts.is_empty() && entered.drafts.iter().all(Draft::is_castable);
-        if !castable || !matches!(self.stage, Stage::Review { .. } | Stage::Tested { .. }) {
+        // The credential is in use as long as a test ballot is being published.
+        let free = match &self.stage {
+            Stage::Review { .. } => true,
+            Stage::Tested { publishing, .. } => *publishing != Publishing::Busy,
+            _ => false,
+        };
+        if !castable || !free {
             return vec![];
         }
         let answers = draft::answers(&entered.drafts);

@@ -22,9 +22,8 @@ pub struct Trouble {
     pub evidence: Option<PathBuf>,
 }
 
-/// What went wrong. Each kind wants its own sentence and its own advice.
+/// What went wrong. Each kind wants its own sentence and its own advice, so that a program which forgets one shall not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum TroubleKind {
     /// What was opened is no link to an election: cut, or something else.
     NotALink,
@@ -43,6 +42,8 @@ pub enum TroubleKind {
     },
     /// Somebody answers who is no board.
     NotABoard,
+    /// The board answers, but the record that it serves is not whole.
+    Unreadable,
     /// The board does not know this election.
     UnknownElection,
     /// The link's fingerprint is not the letter's: one of them is for another election.
@@ -103,9 +104,8 @@ pub enum TroubleKind {
     Caught(Lie),
 }
 
-/// What the board was caught at.
+/// What the board was caught at. As with [`TroubleKind`], none may be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Lie {
     /// The manifest of another election under this name.
     OtherId,
@@ -140,6 +140,8 @@ pub enum Lie {
         /// In the log.
         logged: u64,
     },
+    /// A whole record that does not hold: the recount on this device found it wrong.
+    Recount,
 }
 
 impl Trouble {
@@ -152,9 +154,9 @@ impl Trouble {
     /// Whether the same may succeed later without anybody doing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        use TroubleKind::{Busy, NotABoard, Offline, Pending};
-        // A captive portal answers like no board, and goes away.
-        matches!(self.kind, Offline | Busy { .. } | Pending | NotABoard)
+        use TroubleKind::{Busy, NotABoard, Offline, Pending, Unreadable};
+        // A captive portal answers like no board, and goes away; so does a copy that lags behind.
+        matches!(self.kind, Offline | Busy { .. } | Pending | NotABoard | Unreadable)
     }
 
     /// Whether the board was caught.
@@ -183,7 +185,7 @@ impl From<&SessionError> for TroubleKind {
             E::Refused(problem) if problem.kind() == ProblemKind::VotingEnded => Self::Closed,
             E::Refused(problem) => Self::Refused { code: problem.code.clone() },
             E::StillPending => Self::Pending,
-            E::Download(_) => Self::Offline,
+            E::Unreadable(_) => Self::Unreadable,
             E::State(_) => Self::LocalState,
             E::Interrupted => Self::Interrupted,
             E::OtherElection { expected, found } => Self::OtherElection { expected: *expected, found: *found },
@@ -196,6 +198,7 @@ impl From<&SessionError> for TroubleKind {
             E::Receipt(_) => Self::Caught(Lie::Receipt),
             E::Missing { code, index } => Self::Caught(Lie::Missing { code: *code, index: *index }),
             E::Removed { receipts, logged } => Self::Caught(Lie::Removed { receipts: *receipts, logged: *logged }),
+            E::Fails { .. } => Self::Caught(Lie::Recount),
         }
     }
 }

@@ -136,10 +136,10 @@ impl Device {
             Effect::Unlock { job, code, remember } => {
                 Event::Unlocked(job, self.unlock(generation, code, remember).await)
             }
-            Effect::UnlockFile(job, path) => {
+            Effect::UnlockFile { job, path, remember } => {
                 let read = tokio::task::spawn_blocking(move || read_code(&path)).await;
                 let unlocked = match read.unwrap_or_else(|_| Err(out_of_turn())) {
-                    Ok(code) => self.unlock(generation, code, false).await,
+                    Ok(code) => self.unlock(generation, code, remember).await,
                     Err(trouble) => Err(trouble),
                 };
                 Event::Unlocked(job, unlocked)

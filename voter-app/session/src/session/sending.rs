@@ -89,7 +89,7 @@ impl Outgoing {
         match self.take_receipt(view, &text).await {
             Ok(taken) => Ok(taken),
             Err(error) => {
-                let about = About { earlier: None, ballot: Some(self.ballot.bytes()), receipt: Some(&text) };
+                let about = About { ballot: Some(self.ballot.bytes()), receipt: Some(&text), ..About::default() };
                 Err(view.keep_evidence(error, about).await)
             }
         }

@@ -17,6 +17,7 @@ use veritally_crypto::log::receipt::Receipt;
 use veritally_crypto::log::tiles::{TileKind, TilePath, encode_entries, encode_hashes};
 use veritally_crypto::log::{Checkpoint, SignedCheckpoint};
 use veritally_crypto::manifest::{BallotStyle, Manifest};
+use veritally_crypto::record::RecordState;
 use veritally_crypto::sample::{SampleElection, choice_contest, english, id};
 use veritally_session::{OpenRequest, StateDirectory};
 
@@ -65,6 +66,10 @@ pub struct Inner {
     pub streams: usize,
     /// Every ballot that arrived, repetitions included.
     pub posted: Vec<Vec<u8>>,
+    /// After this many signed heads, another log is shown.
+    pub other_log: Option<(usize, Vec<Vec<u8>>)>,
+    /// Entries are not served any more.
+    pub withhold_entries: bool,
 }
 
 pub struct Board {
@@ -89,6 +94,8 @@ impl Board {
             clock_ms: None,
             streams: 0,
             posted: vec![],
+            other_log: None,
+            withhold_entries: false,
         };
         let inner = Arc::new(Mutex::new(inner));
         let shared = inner.clone();
@@ -175,6 +182,16 @@ impl Inner {
         self.election.entries.iter().enumerate().map(entry).collect()
     }
 
+    /// Goes back to the first entries, of which none is a ballot, as if nothing else had ever been logged.
+    pub fn rewind(&mut self, size: usize) {
+        let entries = std::mem::take(&mut self.election.entries);
+        self.election.state = RecordState::start(&entries[0]).unwrap();
+        self.election.entries.push(entries[0].clone());
+        for entry in &entries[1..size] {
+            self.election.append(entry.clone()).unwrap();
+        }
+    }
+
     /// The stored hashes and the frontier of what was logged.
     fn tree(&self) -> (Frontier, Vec<Hash>) {
         let (mut frontier, mut stored) = (Frontier::new(), vec![]);
@@ -199,7 +216,15 @@ impl Inner {
         let not_found = Problem::new(ProblemKind::NotFound, "");
         match path.strip_prefix("/e/sample/") {
             Some("manifest") => plain(self.entries()[0].clone()),
-            Some("checkpoint") => plain(self.checkpoint().to_string()),
+            Some("checkpoint") => {
+                match self.other_log.take() {
+                    Some((0, entries)) => self.election.entries = entries,
+                    Some((heads, entries)) => self.other_log = Some((heads - 1, entries)),
+                    None => {}
+                }
+                plain(self.checkpoint().to_string())
+            }
+            Some(tile) if tile.starts_with("tile/entries/") && self.withhold_entries => refuse(&not_found),
             Some("ballots") => self.ballot(body),
             Some("entries") => self.entry(body),
             Some("status") if self.clock_ms.is_some() => plain(serde_json::to_vec(&self.status()).unwrap()),

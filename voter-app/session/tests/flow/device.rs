@@ -1,7 +1,8 @@
 //! The device that the model's tests imagine: answers effects, well or badly, and panics at what must never be asked of it.
 
-use veritally_crypto::ballot::ConfirmationCode;
-use veritally_crypto::contests::Choice;
+use veritally_crypto::ballot::{BallotOpening, ConfirmationCode};
+use veritally_crypto::contests::{Answers, Choice};
+use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::Head;
 use veritally_crypto::manifest::{BallotStyle, Contest, Texts};
@@ -9,7 +10,8 @@ use veritally_crypto::record::Phase;
 use veritally_crypto::sample::{choice_contest, english, id};
 use veritally_crypto::signature::SigningSecret;
 use veritally_session::flow::{
-    Compared, Effect, ElectionInfo, Event, Flow, Job, Page, ReceiptInfo, SendFailed, Trouble, TroubleKind, VoterInfo,
+    Compared, Effect, ElectionInfo, Event, Flow, Job, Page, ReceiptInfo, SendFailed, TestInfo, Trouble, TroubleKind,
+    VoterInfo,
 };
 
 pub const CASTS: u64 = 3;
@@ -86,11 +88,40 @@ pub struct Device {
     pub ballot: Option<Ballot>,
     pub made: u8,
     pub log: Vec<u8>,
+    /// Ballots whose seed and answers were shown: none of them may ever be cast.
+    pub opened: Vec<u8>,
+    /// Opened ballots that went to the log.
+    pub published: u8,
     pub receipts: Vec<u8>,
     /// What the voter saw when choosing Cast, each time.
     pub chosen: Vec<ConfirmationCode>,
     /// Whose receipt is awaited.
     pub awaited: Option<Job>,
+}
+
+fn test(ballot: u8) -> Box<TestInfo> {
+    let point = EncodedPoint([0; 32]);
+    let opening = BallotOpening {
+        bits: point,
+        code: code(ballot).0,
+        counter: 1,
+        credential: point,
+        data: vec![],
+        fingerprint: Hash::of(b"manifest"),
+        pad: point,
+        previous: Hash::ZERO,
+        seed: String::new(),
+        selections: Answers::new(),
+        style: id("all").unwrap(),
+        tag: Default::default(),
+    };
+    Box::new(TestInfo { opening: Box::new(opening), file: "test.json".into(), qr: None })
+}
+
+/// One at a time: the runner hands the credential's state from one to the next.
+fn uses_the_credential(effect: &Effect) -> bool {
+    use Effect as E;
+    matches!(effect, E::Encrypt(..) | E::Spoil(_) | E::Publish(_) | E::Prove(_) | E::Send(_) | E::ReadWholeLog(_))
 }
 
 pub fn code(ballot: u8) -> ConfirmationCode {
@@ -105,7 +136,7 @@ impl Device {
             Effect::Open(job, ..) | Effect::OpenPractice(job) => {
                 Event::Opened(job, if well { Ok(election(Phase::Open)) } else { Err(offline()) })
             }
-            Effect::Unlock { job, .. } | Effect::UnlockFile(job, _) | Effect::UnlockStored(job) => {
+            Effect::Unlock { job, .. } | Effect::UnlockFile { job, .. } | Effect::UnlockStored(job) => {
                 let pending = match self.ballot {
                     Some(Ballot::Stored(ballot)) => Some(code(ballot)),
                     _ => None,
@@ -128,13 +159,19 @@ impl Device {
                 Event::Encrypted(job, Ok(code(self.made)))
             }
             Effect::Spoil(job) => {
-                assert!(matches!(self.ballot, Some(Ballot::Prepared(_))), "only an encrypted ballot can be opened");
+                let Some(Ballot::Prepared(ballot)) = self.ballot else { panic!("only an encrypted ballot is opened") };
+                assert!(!self.chosen.contains(&code(ballot)), "a ballot that was chosen to be cast");
                 self.ballot = None;
-                Event::Spoiled(job, Err(trouble(TroubleKind::Storage)))
+                self.opened.push(ballot);
+                // It may not be written, or the device opens another one than it showed.
+                let shown = if variant == 1 { ballot.wrapping_add(100) } else { ballot };
+                let test = if well || variant == 1 { Ok(test(shown)) } else { Err(trouble(TroubleKind::Storage)) };
+                Event::Spoiled(job, test)
             }
             Effect::Prove(job) => {
                 let Some(Ballot::Prepared(ballot)) = self.ballot else { panic!("only an encrypted ballot is proved") };
                 assert_eq!(self.chosen.last(), Some(&code(ballot)), "another ballot than the one that was shown");
+                assert!(!self.opened.contains(&ballot), "an opened ballot is cast");
                 self.ballot = well.then_some(Ballot::Stored(ballot));
                 Event::Proved(job, if well { Ok(()) } else { Err(trouble(TroubleKind::Storage)) })
             }
@@ -146,7 +183,11 @@ impl Device {
                 assert!((2..=300).contains(&seconds));
                 Event::TimeIsUp(job)
             }
-            Effect::Publish(job) => Event::Published(job, if well { Ok(()) } else { Err(offline()) }),
+            Effect::Publish(job) => {
+                assert!(!self.opened.is_empty(), "only an opened ballot is published");
+                self.published += u8::from(well);
+                Event::Published(job, if well { Ok(()) } else { Err(offline()) })
+            }
             Effect::Discard => {
                 assert!(!matches!(self.ballot, Some(Ballot::Stored(_))), "a stored ballot is not thrown away");
                 self.ballot = None;
@@ -218,6 +259,8 @@ impl Device {
                     if let Effect::Send(job) = effect {
                         self.awaited = Some(job);
                     }
+                    let busy = under_way.iter().any(uses_the_credential);
+                    assert!(!(busy && uses_the_credential(&effect)), "{effect:?} beside {under_way:?}");
                     under_way.push(effect);
                 }
             }

@@ -41,12 +41,12 @@ fn user(which: u8) -> Event {
         14 => Event::Edit(Edit::Mark { selection: id("b").unwrap(), on: false }),
         15..=17 => Event::Encrypt,
         18..=21 => Event::Cast,
-        22 => Event::Test,
+        22 | 29 | 30 => Event::Test,
         23 => Event::RetryNow,
         24 => Event::ReadWholeLog,
         25 => Event::VoteAgain,
         26 => Event::GoTo(0),
-        27 => Event::Publish,
+        27 | 31 => Event::Publish,
         _ => Event::Leave,
     }
 }
@@ -60,7 +60,7 @@ fn good_code() -> Zeroizing<String> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let answer = (0..3usize, prop::bool::weighted(0.75), 0..3u8);
     let step = prop_oneof![
-        6 => (0..29u8).prop_map(Step::User),
+        6 => (0..32u8).prop_map(Step::User),
         5 => answer.prop_map(|(which, well, variant)| Step::Answer { which, well, variant }),
         1 => (0..8usize).prop_map(Step::Late),
     ];
@@ -82,6 +82,8 @@ fn same_answer(event: &Event) -> Option<Event> {
     Some(match event {
         Event::Encrypted(job, outcome) => Event::Encrypted(*job, outcome.clone()),
         Event::Proved(job, outcome) => Event::Proved(*job, outcome.clone()),
+        Event::Spoiled(job, outcome) => Event::Spoiled(*job, outcome.clone()),
+        Event::Published(job, outcome) => Event::Published(*job, outcome.clone()),
         Event::Sent(job, outcome) => Event::Sent(*job, outcome.clone()),
         Event::Unlocked(job, outcome) => Event::Unlocked(*job, outcome.clone()),
         Event::TimeIsUp(job) => Event::TimeIsUp(*job),
@@ -124,6 +126,8 @@ proptest! {
             let distinct: BTreeSet<u8> = device.log.iter().copied().collect();
             prop_assert_eq!(distinct.len(), device.log.len());
             prop_assert!(device.log.len() <= device.chosen.len());
+            // What was opened for a test is never cast.
+            prop_assert!(device.opened.iter().all(|opened| !device.log.contains(opened)));
             // A receipt that comes while it is awaited is shown.
             if let Some(number) = came {
                 let shown = matches!(flow.page(), Page::Receipt { receipt, .. } if receipt.number == number);
@@ -164,6 +168,52 @@ fn a_second_click_on_cast_does_nothing_and_the_receipt_is_shown() {
     let Page::Contest { voter, draft, .. } = flow.page() else { panic!("{:?}", flow.page()) };
     assert_eq!(voter.ballots_cast, 1);
     assert!(!draft.is_begun(), "the old choices are gone");
+}
+
+#[test]
+fn after_a_test_a_fresh_ballot_is_encrypted_but_not_while_the_opened_one_is_published() {
+    let mut device = Device::default();
+    let mut flow = at_the_choice(&mut device);
+    settle(&mut flow, &mut device, Event::Test);
+    let Page::Tested { test, publishing: Publishing::No, .. } = flow.page() else { panic!("{:?}", flow.page()) };
+    assert_eq!(test.code(), code(1));
+    let publish = device.tell(&mut flow, Event::Publish).pop().unwrap();
+    for event in [Event::Encrypt, Event::Back, Event::Publish] {
+        assert!(flow.handle(event).is_empty());
+        assert!(matches!(flow.page(), Page::Tested { publishing: Publishing::Busy, .. }));
+    }
+    let published = device.answer(publish, true, 0).unwrap();
+    flow.handle(published);
+    settle(&mut flow, &mut device, Event::Encrypt);
+    assert!(matches!(flow.page(), Page::Choose { tests: 1, code: fresh, .. } if fresh == code(2)));
+    settle(&mut flow, &mut device, Event::Cast);
+    assert!(matches!(flow.page(), Page::Receipt { .. }));
+    assert_eq!((device.opened, device.log, device.published), (vec![1], vec![2], 1));
+}
+
+#[test]
+fn choices_that_were_not_cast_are_known_on_every_page_where_leaving_would_lose_them() {
+    let mut device = Device::default();
+    let mut flow = Flow::new();
+    let mark = || Event::Edit(Edit::Mark { selection: id("a").unwrap(), on: true });
+    let code = || Event::EnterCode { text: good_code(), remember: false };
+    for (event, unsaved) in [
+        (link(), false),
+        (Event::Continue, false),
+        (code(), false),
+        (mark(), true),
+        (Event::Continue, true),
+        (mark(), true),
+        (Event::Continue, true),
+        (Event::Encrypt, true),
+        (Event::Test, true),
+        (Event::Encrypt, true),
+        (Event::Cast, false),
+        (Event::VoteAgain, false),
+    ] {
+        settle(&mut flow, &mut device, event);
+        assert_eq!(flow.has_unsaved_choices(), unsaved, "{:?}", flow.page());
+    }
 }
 
 #[test]
