@@ -119,7 +119,8 @@ enum Command {
         /// Accept that voting was closed before its announced end
         #[arg(long)]
         accept_early_closing: bool,
-        /// Agree without being asked (you are asked all the same when the journal was restored from a backup)
+        /// Agree without being asked (you are asked all the same when the journal was restored from a backup, or the link has
+        /// no fingerprint)
         #[arg(long)]
         yes: bool,
     },
