@@ -292,7 +292,6 @@ fn restore(key: &Key, path: &Path) -> anyhow::Result<()> {
 }
 
 async fn export(link: &Link, out: &Path) -> anyhow::Result<()> {
-    copy::clear_unfinished(out);
     let downloaded = download(link, out, progress::on_standard_error().as_ref()).await?;
     show!("{} entries in {}: carry the folder to the trustee's machine", downloaded.tree_size, out.display());
     Ok(())

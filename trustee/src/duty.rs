@@ -275,7 +275,6 @@ impl Duty<'_> {
     ) -> Result<VerifiedCopy, DutyStop> {
         let keeper = self.keeper();
         let manifest = client.manifest(self.link.fingerprint.as_ref()).await?;
-        copy::clear_unfinished(self.folder);
         let folder = match download_to(client, note, self.folder, progress).await {
             Ok(downloaded) => downloaded.folder,
             Err(error) => {

@@ -13,6 +13,7 @@ mod folder;
 mod memory;
 mod tape;
 mod tree;
+mod unfinished;
 
 pub(crate) use download::download_more;
 pub use download::{DownloadError, Downloaded, download, download_to};

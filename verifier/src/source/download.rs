@@ -14,6 +14,7 @@ use veritally_crypto::log::note::{MAX_NOTE_BYTES, Note};
 use veritally_crypto::log::tiles::{TilePath, bundles_of, tiles_of};
 
 use super::tree::{StoredTree, misfitting_versions};
+use super::unfinished::clear_unfinished;
 use super::{CHECKPOINT, Folder, MAX_ENTRIES, Source as _, SourceError, limit};
 use crate::progress::{Progress, Stage};
 
@@ -115,6 +116,7 @@ pub async fn download_to(
         return Err(DownloadError::TooLarge(head.tree_size));
     }
     make_folder(folder)?;
+    clear_unfinished(folder);
     let folder = Folder::new(folder);
     compare_kept(election, &folder, &head).await?;
     let kept = fetch_missing(election, &folder, &head, progress).await?;
