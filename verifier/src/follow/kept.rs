@@ -33,14 +33,14 @@ pub(super) struct Contradiction<'a> {
 
 impl Contradiction<'_> {
     fn tree(&self) -> StoredTree<'_> {
-        StoredTree { source: self.folder, size: self.old().tree_size }
+        StoredTree { source: self.folder, size: self.seen().tree_size }
     }
 
-    fn old(&self) -> Head {
+    fn seen(&self) -> Head {
         self.first.checkpoint().head()
     }
 
-    fn new(&self) -> Head {
+    fn shown(&self) -> Head {
         self.second.checkpoint().head()
     }
 
@@ -59,7 +59,7 @@ impl Contradiction<'_> {
     }
 
     fn fork_of_smaller(&self) -> Option<Finding> {
-        let (tree, old, new) = (self.tree(), self.old(), self.new());
+        let (tree, old, new) = (self.tree(), self.seen(), self.shown());
         let passed = tree.head_at(new.tree_size).filter(|passed| *passed != new)?;
         let proof = ConsistencyProof::prove(new.tree_size, old.tree_size, &tree).ok()?;
         let passage = Some(Passage { root: passed.root, proof: proof.0 });
@@ -70,7 +70,7 @@ impl Contradiction<'_> {
         let index = self.first_difference().await?;
         let tree = self.tree();
         let entry = tree.entry(index)?;
-        let inclusion = InclusionProof::prove(index, self.old().tree_size, &tree).ok()?;
+        let inclusion = InclusionProof::prove(index, self.seen().tree_size, &tree).ok()?;
         let entry = (entry.as_slice(), index, &inclusion);
         let found = Finding::vanished(self.client, entry, self.first, self.second).await.ok().flatten();
         found.filter(|finding| matches!(finding, Finding::Vanished { .. }))
@@ -78,8 +78,8 @@ impl Contradiction<'_> {
 
     /// The first entry in which both logs differ, of those that both have: heads of equal beginnings are equal.
     async fn first_difference(&self) -> Option<LeafIndex> {
-        let (tree, new) = (self.tree(), self.new().tree_size);
-        let (mut same, mut differs) = (0, self.old().tree_size.min(new));
+        let (tree, new) = (self.tree(), self.shown().tree_size);
+        let (mut same, mut differs) = (0, self.seen().tree_size.min(new));
         let head = async |size| Some(tree.head_at(size)? == self.client.head_at(size, new).await.ok()?);
         if head(differs).await? {
             return None;
