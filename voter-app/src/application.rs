@@ -54,6 +54,8 @@ fn id_of(state: Option<&Path>) -> String {
     let absolute = state.and_then(|state| std::path::absolute(state).ok());
     match absolute {
         Some(state) => {
+            // Without what says nothing, as a last slash.
+            let state: PathBuf = state.components().collect();
             let digest = Hash::of(state.as_os_str().as_encoded_bytes()).to_string();
             format!("{ID}.State{}", digest.get(..16).unwrap_or_default())
         }
@@ -137,7 +139,7 @@ fn about(application: &adw::Application) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::{ID, id_of};
 
