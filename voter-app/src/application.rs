@@ -139,7 +139,7 @@ fn about(application: &adw::Application) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::{ID, id_of};
 
