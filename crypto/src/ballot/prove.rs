@@ -1,6 +1,6 @@
 //! Moves 2 and 3 of the ballot proof: made only after the voter chose Cast.
 
-use curve25519_dalek::traits::{MultiscalarMul as _, VartimeMultiscalarMul as _};
+use curve25519_dalek::traits::MultiscalarMul as _;
 use rand::CryptoRng;
 use subtle::{Choice, ConditionallySelectable as _};
 use zeroize::Zeroizing;
@@ -78,11 +78,8 @@ impl PreparedBallot {
         let half_rho = half(rho);
         let combined_rows = row_weights(style, y);
         let row_sum: Scalar = combined_rows.iter().zip(half_a.iter()).map(|(w, a_i)| w * a_i).sum();
-        // Keys and y are public.
-        let keys: Vec<&RistrettoPoint> = context.style_keys(style).collect();
-        let powers_of_y: Vec<Scalar> = powers(y).take(keys.len()).collect();
-        let combined_key = RistrettoPoint::vartime_multiscalar_mul(powers_of_y, keys);
-        let e_data = RistrettoPoint::mul_base(&row_sum) + combined_key * half_rho.expose_secret();
+        let masked = context.times_combined_key(style, y, half_rho.expose_secret());
+        let e_data = RistrettoPoint::mul_base(&row_sum) + masked;
         // V = k·G
         let v = half(k).public_point();
         let halves = [announce_a, announce_t, announce_s, half_rho.public_point(), e_data, v];
