@@ -14,8 +14,10 @@ use crate::knowledge::KnowledgeProof;
 use crate::leaves::tag;
 use crate::signature::VerificationKey;
 
+mod problem;
 mod validate;
-pub use validate::{CheckedManifest, ManifestError};
+pub use problem::ManifestError;
+pub use validate::CheckedManifest;
 
 tag!(ManifestTag, "manifest/v1");
 

@@ -3,9 +3,6 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use common::*;
 use veritally_board_api::Status;
 use veritally_board_api::answers::Service;
@@ -16,18 +13,6 @@ use veritally_crypto::sample::id;
 use veritally_verifier::Report;
 use veritally_verifier::sample::{SampleRecord, write_folder};
 use veritally_verifier::source::Memory;
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_veritally-verifier")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// What a board says of itself, beside the log's files.
 fn with_status(record: &SampleRecord, mut files: Memory, ballots_cast: u64) -> Memory {

@@ -5,6 +5,9 @@ mod board;
 
 #[allow(unused_imports)]
 pub use board::{Board, Trick};
+use std::path::Path;
+use std::process::{Command, Output};
+
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use veritally_crypto::contests::{Answer, Answers, Choice, ChoiceAnswer};
@@ -160,4 +163,17 @@ pub fn receipt(record: &SampleRecord, index: u64, size: usize) -> String {
     let checkpoint = Checkpoint::new(record.election.state.manifest().log.origin.clone(), &frontier.head());
     let signed = SignedCheckpoint::sign(checkpoint, &record.election.log_key).unwrap();
     Receipt::new(index, InclusionProof::prove(index, size as u64, &stored).unwrap(), &signed).to_string()
+}
+
+/// Runs the program.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_veritally-verifier")).args(arguments).output().unwrap()
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+pub fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
