@@ -11,28 +11,16 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from app import App, Atspi  # noqa: E402
+from app import Atspi  # noqa: E402
 from display import Display, wait_for  # noqa: E402
 from hands import Hands, open_mine, said  # noqa: E402
 from liar import Liar  # noqa: E402
+from small import CODES, LINK, PROGRAM, SHOTS, WORK, started, state  # noqa: E402
 
-PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-LINK = (WORK / "link").read_text().strip()
 BOARD = LINK.removeprefix("veritally://").split("/")[0]
-CODES = [row["code"] for row in csv.DictReader(open(WORK / "codes.csv"))]
 STRANGER = next(csv.DictReader(open(WORK / "other/codes.csv")))["code"]
 #: The fifth voter has a newer letter.
 REPLACED, BEGUN, LIVE = CODES[4:7]
-
-
-def state(name):
-    folder = WORK / name
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def started(display, name, arguments=(), **options):
-    return App(PROGRAM, display, arguments, state(name), shots=SHOTS, label=name, **options)
 
 
 def cast_elsewhere(code, selection):

@@ -1,7 +1,6 @@
 """What protects voters, on a small real election: a second device that checks test ballots, servers that lie, codes in files,
 pictures and the key ring. Called by scripts/lib/app."""
 
-import csv
 import json
 import os
 import pathlib
@@ -11,25 +10,12 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from app import App  # noqa: E402
 from display import Display, wait_for  # noqa: E402
 from hands import CONFIRMATION, Hands, choose, hurry, open_mine, receipt, save  # noqa: E402
 from liar import Liar  # noqa: E402
+from small import CODES, LINK, PROGRAM, SHOTS, WORK, compared, started, state  # noqa: E402
 
-PROGRAM, WORK, SHOTS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 BOARD, OTHER_BOARD = sys.argv[4:6]
-LINK = (WORK / "link").read_text().strip()
-CODES = [row["code"] for row in csv.DictReader(open(WORK / "codes.csv"))]
-
-
-def state(name):
-    folder = WORK / name
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def started(display, name, arguments=(), **options):
-    return App(PROGRAM, display, arguments, state(name), shots=SHOTS, label=name, **options)
 
 
 def enter(app, hands, code, remember=False):
@@ -216,18 +202,14 @@ def codes(display):
         app.see("Page 1 of 1", 60)
         app.quit()
     with started(display, "ring", [LINK]) as app:
-        hands = Hands(app)
-        app.see("Is this the fingerprint on your letter?", 60)
-        hands.press("Yes, it is the same")
+        hands = compared(app)
         hands.press("Read the code from a picture or file…")
         choose(app, WORK / "code.txt")
         app.see("Page 1 of 1", 60)
         app.quit()
     assert stored() == 0, "the code was kept without being asked"
     with started(display, "ring", [LINK]) as app:
-        hands = Hands(app)
-        app.see("Is this the fingerprint on your letter?", 60)
-        hands.press("Yes, it is the same")
+        hands = compared(app)
         hands.check("Keep the code in this computer’s key ring")
         hands.press("Read the code from a picture or file…")
         choose(app, WORK / "code.txt")
@@ -235,18 +217,14 @@ def codes(display):
         wait_for("the code in the key ring", lambda: stored() == 1)
         app.quit()
     with started(display, "ring", [LINK]) as app:
-        hands = Hands(app)
-        app.see("Is this the fingerprint on your letter?", 60)
-        hands.press("Yes, it is the same")
+        hands = compared(app)
         app.see("Use the code in this computer’s key ring")
         app.shot("3-code-stored")
         hands.press("Use the code in this computer’s key ring")
         app.see("Page 1 of 1", 60)
         app.quit()
     with started(display, "ring", [LINK]) as app:
-        hands = Hands(app)
-        app.see("Is this the fingerprint on your letter?", 60)
-        hands.press("Yes, it is the same")
+        hands = compared(app)
         hands.press("Remove the code from the key ring")
         wait_for("that it is forgotten", lambda: stored() == 0)
         wait_for("the page without it", lambda: not app.shows("Use the code in this computer’s key ring"))
