@@ -89,11 +89,11 @@ impl Nonces {
         scalar
     }
 
-    /// Uniform 128-bit scalars: weights for folding equations.
-    pub fn weights<const COUNT: usize>(&mut self) -> [Scalar; COUNT] {
-        let mut bytes = [[0; 16]; COUNT];
-        self.0.fill_bytes(bytes.as_flattened_mut());
-        bytes.map(|bytes| Scalar::from(u128::from_le_bytes(bytes)))
+    /// Uniform 128-bit scalars, weights for folding equations: so many times `EACH`.
+    pub fn weights<const EACH: usize>(&mut self, count: usize) -> Vec<[Scalar; EACH]> {
+        let mut bytes = vec![[[0; 16]; EACH]; count];
+        self.0.fill_bytes(bytes.as_flattened_mut().as_flattened_mut());
+        bytes.into_iter().map(|each| each.map(|bytes| Scalar::from(u128::from_le_bytes(bytes)))).collect()
     }
 }
 
