@@ -1,8 +1,7 @@
 //! A ballot from its canonical bytes in one pass, without a JSON reader: most of a log are ballots, and canonical bytes have
 //! one form only. Whatever is not in that form is left to [`crate::canonical`], which says what is wrong with it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::{Out, STANDARD};
 
 use super::{BallotLeaf, BallotTag};
 use crate::canonical::MAX_INTEGER;
@@ -36,9 +35,9 @@ impl<'a> Rest<'a> {
     fn element(&mut self) -> Option<[u8; 32]> {
         self.literal("\"")?;
         let mut buffer = [0; BASE64_LENGTH];
-        let length = STANDARD.decode_slice(self.take(BASE64_LENGTH)?, &mut buffer).ok()?;
+        let element = STANDARD.decode(self.take(BASE64_LENGTH)?, Out::from_slice(&mut buffer)).ok()?;
         self.literal("\"")?;
-        buffer.get(..length)?.try_into().ok()
+        element.as_ref().try_into().ok()
     }
 
     fn point(&mut self) -> Option<EncodedPoint> {
