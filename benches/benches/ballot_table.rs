@@ -14,7 +14,7 @@ use veritally_benches::types::{Case, ONE_OF_FIVE, cases, decode_and_multiply, ra
 use veritally_crypto::ballot::EncryptedBallot;
 
 const BATCH: usize = 200;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 21;
 /// What the check of a 1-of-5 ballot must reach of its floor.
 const LEAST: f64 = 0.9;
 

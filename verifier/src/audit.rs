@@ -192,7 +192,7 @@ impl<'a> Audit<'a> {
         let count = bundle.entries.len() as u64;
         let mut entries = bundle.entries.into_iter();
         while let Some(mut entry) = entries.next() {
-            // Ballots behind the opening in the same bundle were read when there was no context yet.
+            // Ballots soon behind the opening were read when there was no context yet.
             if let (Body::Ballot(_), Some(context)) = (&entry.body, self.context()) {
                 let unverified: Vec<_> = std::iter::once(&mut entry).chain(entries.as_mut_slice()).collect();
                 self.threads.install(|| verify_ballots(unverified, &context))?;

@@ -1,8 +1,8 @@
 //! From files to parsed entries with verified ballots, bundle by bundle, on all cores.
 //!
 //! While [`crate::audit`] applies the entries in order on a thread of its own, the bundles behind them are read, parsed and
-//! hashed here and their ballots verified; nothing here depends on order. Bundles are handed out one by one, so that no core
-//! waits for the others at the end of some larger portion.
+//! hashed here and their ballots verified; nothing here depends on order. A few bundles are one portion, whose ballots are
+//! folded into one equation.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,12 +30,18 @@ const AHEAD_BYTES: u64 = 12 << 20;
 /// What a file counts for at least: of a stranger's empty files not too many are under way either.
 const LEAST_BYTES: u64 = AHEAD_BYTES / 256;
 
-/// Ballots whose checks are folded into one equation, at most: a full bundle. The gain from more is small, and a core is
-/// busy for some 40 ms.
-const BATCH: usize = 256;
+/// Ballots whose checks are folded into one equation, at most: a portion of full bundles. The gain from more is small, and a
+/// core is busy for some 120 ms.
+const BATCH: usize = 1024;
 
 /// Bytes of ballots in one equation, so that the work on bundles with large ballots is spread over the cores too.
-const BATCH_BYTES: usize = 512 << 10;
+const BATCH_BYTES: usize = 1536 << 10;
+
+/// Bytes of bundles from which on a portion is full.
+const PORTION_BYTES: u64 = 1 << 20;
+
+/// Bundles of a portion, at most.
+const PORTION: usize = 4;
 
 /// Why a bundle is not there.
 const MISSING: &str = "is missing";
@@ -86,7 +92,10 @@ struct Located {
 /// Why there is no bundle where there should be one; what comes behind can't be put in order.
 pub(crate) type Broken = (TilePath, &'static str);
 
-type Outcome = Result<Result<Bundle, Broken>, VerifyError>;
+/// Of one bundle after the other.
+type Portion = Vec<Result<Bundle, Broken>>;
+
+type Outcome = Result<Portion, VerifyError>;
 
 /// The bundles of a record, in order, prepared on the threads of a pool while those before are looked at.
 pub(crate) struct Bundles<'a> {
@@ -94,7 +103,9 @@ pub(crate) struct Bundles<'a> {
     /// The first entry that is wanted.
     from: LeafIndex,
     tiles: Box<dyn Iterator<Item = TilePath> + Send + 'a>,
-    /// Under way, with the sizes of their files.
+    /// Prepared.
+    ready: VecDeque<Result<Bundle, Broken>>,
+    /// Portions under way, with the sizes of their files.
     ahead: VecDeque<(u64, Receiver<Outcome>)>,
     ahead_bytes: u64,
     /// What ballots are verified with, from the opening on.
@@ -105,47 +116,72 @@ impl<'a> Bundles<'a> {
     /// For the entries from `from` on.
     pub(crate) fn new(source: &'a dyn Source, from: LeafIndex, tree_size: u64) -> Self {
         let tiles = Box::new(bundles_of(from, tree_size));
-        Self { source, from, tiles, ahead: VecDeque::new(), ahead_bytes: 0, context: None }
+        Self { source, from, tiles, ready: VecDeque::new(), ahead: VecDeque::new(), ahead_bytes: 0, context: None }
     }
 
     /// The next bundle; `None` at the end. `context` is that of the entries applied so far.
-    pub(crate) fn next(&mut self, scope: &ScopeFifo<'a>, context: Option<Arc<BallotContext>>) -> Option<Outcome> {
+    pub(crate) fn next(
+        &mut self,
+        scope: &ScopeFifo<'a>,
+        context: Option<Arc<BallotContext>>,
+    ) -> Option<Result<Result<Bundle, Broken>, VerifyError>> {
         if self.context.is_none() {
             self.context = context;
             self.verify_ahead(scope);
         }
         self.fill(scope);
-        let (size, outcome) = self.ahead.pop_front()?;
-        self.ahead_bytes -= size;
-        let outcome = receive(&outcome);
-        // The threads have something to do while this one is looked at.
-        self.fill(scope);
-        Some(outcome)
+        if self.ready.is_empty() {
+            let (size, outcome) = self.ahead.pop_front()?;
+            self.ahead_bytes -= size;
+            match receive(&outcome) {
+                Ok(portion) => self.ready = portion.into(),
+                Err(error) => return Some(Err(error)),
+            }
+            // The threads have something to do while these are looked at.
+            self.fill(scope);
+        }
+        self.ready.pop_front().map(Ok)
     }
 
     fn fill(&mut self, scope: &ScopeFifo<'a>) {
         while self.ahead.is_empty() || self.ahead_bytes < AHEAD_BYTES {
+            let (files, end, size) = self.locate_portion();
+            if files.is_empty() && end.is_none() {
+                break;
+            }
+            let (source, from, context) = (self.source, self.from, self.context.clone());
+            let prepare = move || {
+                let portion = files.into_iter().map(|file| read(source, file, from)).collect::<Result<Portion, _>>();
+                let mut portion = portion?;
+                portion.extend(end.transpose()?.map(Err));
+                verify(portion, context.as_deref())
+            };
+            self.ahead_bytes += size;
+            self.ahead.push_back((size, spawn(scope, prepare)));
+        }
+    }
+
+    /// The next files, why there are none behind them, and what they all count for.
+    fn locate_portion(&mut self) -> (Vec<Located>, Option<Result<Broken, SourceError>>, u64) {
+        let (mut files, mut size) = (vec![], 0);
+        while files.len() < PORTION && size < PORTION_BYTES {
             let Some(wanted) = self.tiles.next() else { break };
-            let (size, outcome) = match locate(self.source, wanted) {
-                Ok(Some((found, size))) => {
-                    let (source, file, from) = (self.source, Located { wanted, found }, self.from);
-                    let context = self.context.clone();
-                    (size, spawn(scope, move || verify(read(source, file, from)?, context.as_deref())))
+            match locate(self.source, wanted) {
+                Ok(Some((found, bytes))) => {
+                    files.push(Located { wanted, found });
+                    size += bytes.max(LEAST_BYTES);
                 }
                 found => {
                     // Nothing behind it is looked for, however many entries the checkpoint speaks of.
                     self.tiles = Box::new(std::iter::empty());
-                    let missing = found.map(|_| Err((wanted, MISSING))).map_err(VerifyError::from);
-                    (0, spawn(scope, move || missing))
+                    return (files, Some(found.map(|_| (wanted, MISSING))), size.max(LEAST_BYTES));
                 }
-            };
-            let size = size.max(LEAST_BYTES);
-            self.ahead_bytes += size;
-            self.ahead.push_back((size, outcome));
+            }
         }
+        (files, None, size)
     }
 
-    /// What was read before there was a context.
+    /// What was read before there was a context. What is ready by now is left to who applies it.
     fn verify_ahead(&mut self, scope: &ScopeFifo<'a>) {
         let Some(context) = &self.context else { return };
         for (_, outcome) in &mut self.ahead {
@@ -169,12 +205,12 @@ fn receive(outcome: &Receiver<Outcome>) -> Outcome {
     outcome.recv().unwrap_or(Err(VerifyError::System("threads")))
 }
 
-/// Verifies a bundle's ballots if there is a `context` yet.
-fn verify(mut read: Result<Bundle, Broken>, context: Option<&BallotContext>) -> Outcome {
-    if let (Ok(bundle), Some(context)) = (&mut read, context) {
-        verify_ballots(&mut bundle.entries, context)?;
+/// Verifies the ballots of these bundles if there is a `context` yet.
+fn verify(mut portion: Portion, context: Option<&BallotContext>) -> Outcome {
+    if let Some(context) = context {
+        verify_ballots(portion.iter_mut().flatten().flat_map(|bundle| &mut bundle.entries), context)?;
     }
-    Ok(read)
+    Ok(portion)
 }
 
 fn read(source: &dyn Source, file: Located, from: LeafIndex) -> Result<Result<Bundle, Broken>, SourceError> {

@@ -23,7 +23,7 @@ use veritally_verifier::{NoProgress, Options, Source as _, verify};
 /// Ballots in memory for `raw`: enough for some seconds.
 const SAMPLE: usize = 16_384;
 /// Ballots in one equation, as in the verifier.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 
 fn raw(folder: &Folder) -> Result<(), SampleError> {
     let mut state: Option<RecordState> = None;
