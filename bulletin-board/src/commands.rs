@@ -136,7 +136,10 @@ fn keygen(args: &Keygen) -> Result<()> {
     let key = SigningSecret::generate(&mut rand::rng());
     key_file::create(&args.out, &key)?;
     println!("{}", key.verification_key());
-    eprintln!("The key is in {}. Keep a copy: without it the election can't be opened or closed.", args.out.display());
+    eprintln!(
+        "This line is the public key. The key itself is in {}: keep a copy, without it the election can't be opened or closed.",
+        args.out.display()
+    );
     Ok(())
 }
 

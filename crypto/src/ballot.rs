@@ -40,6 +40,7 @@ use crate::leaves::{BallotLeaf, Leaf};
 use crate::text::{crockford, grouped};
 
 mod context;
+mod equation;
 mod opening;
 mod prepare;
 mod prove;

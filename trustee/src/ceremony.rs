@@ -54,7 +54,7 @@ pub enum CeremonyStop {
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
     /// The others did not come in time.
-    #[error("still waiting for {} to {phase}; run the same command again later, nothing is lost", names(.missing))]
+    #[error("still waiting for {} to {}; run the same command again later, nothing is lost", names(.missing), .phase.task())]
     Waiting {
         /// What is awaited.
         phase: CeremonyPhase,
@@ -239,9 +239,10 @@ pub async fn run(
                 }
                 continue;
             }
-            Next::Wait { phase, missing } => {
-                (format!("waiting for {} to {phase}", names(&missing)), CeremonyStop::Waiting { phase, missing })
-            }
+            Next::Wait { phase, missing } => (
+                format!("waiting for {} to {}", names(&missing), phase.task()),
+                CeremonyStop::Waiting { phase, missing },
+            ),
             Next::Failed { named } => {
                 (format!("{named}: waiting for an administrator to restart"), CeremonyStop::Failed { named })
             }

@@ -35,6 +35,21 @@ impl fmt::Display for CeremonyPhase {
     }
 }
 
+impl CeremonyPhase {
+    /// What is still to be done by those who are waited for: "waiting for trustee 2 to …".
+    #[must_use]
+    pub fn task(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Reveal => "reveal",
+            Self::Shares => "send the shares",
+            Self::Confirm => "confirm",
+            Self::Rehearsal => "rehearse",
+            Self::Complete => "do nothing",
+        }
+    }
+}
+
 /// Why a message of the ceremony is refused, or a trustee does not go on. Names the culprit where there is one.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]

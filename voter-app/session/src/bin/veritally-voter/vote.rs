@@ -226,7 +226,7 @@ fn write_opening(
         None => election.view().store().credential(unlocked.credential()).save_opening(opening)?,
     };
     println!("spoiled: the opened ballot is in {}", path.display());
-    println!("check it on another device: veritally-voter check-spoiled FILE --link LINK --code {}", opening.code);
+    println!("check it on another device: veritally-voter check-spoiled FILE --link 'LINK' --code {}", opening.code);
     Ok(())
 }
 
