@@ -282,7 +282,7 @@ async fn a_trustee_that_signs_wrongly_reveals_something_else_or_copies_a_package
     let reveal = signed_bytes(reveal, &fingerprint, store.identity());
     refused(&mut world, reveal, "are not those whose hash it had committed to").await;
     world.post(dealer.reveal(replica.ceremony(), rng).unwrap(), store.identity()).await.unwrap();
-    fails_with(world.ceremony(1, 0), "still waiting for trustee 2, trustee 3 to shares").await;
+    fails_with(world.ceremony(1, 0), "still waiting for trustee 2, trustee 3 to send the shares").await;
     let replica = world.replica().await;
     let copied = dealer.shares_with_a_copy(replica.ceremony(), TrusteeId(1), TrusteeId(2), rng).unwrap();
     let repeated = dealer.shares_with_one_ephemeral(replica.ceremony(), rng).unwrap();
