@@ -118,4 +118,18 @@ mod tests {
         assert_eq!(cells(&[2, 1], 5), None);
         assert_eq!(cells(&[0, 0], 5).unwrap(), [0..1, 1..2]);
     }
+
+    #[test]
+    fn the_floor_is_for_each_weight_unless_weights_may_identify() {
+        let stands = |by_weight: &[(u64, u64)], weights_may_identify| {
+            let by_weight = by_weight.iter().copied().collect();
+            Sketch { groups: 0..1, by_weight }.stands(5, weights_may_identify)
+        };
+        assert!(stands(&[], true) && stands(&[], false));
+        assert!(stands(&[(1, 3), (3, 2)], true));
+        assert!(!stands(&[(1, 3), (3, 2)], false));
+        assert!(!stands(&[(1, 3), (3, 1)], true));
+        assert!(stands(&[(1, 5), (3, 5)], false));
+        assert!(!stands(&[(1, 5), (3, 4)], false));
+    }
 }

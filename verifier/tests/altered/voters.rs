@@ -120,3 +120,11 @@ fn a_record_with_reissues_and_published_tests_passes_and_counts_them() {
     assert!(report.check("V30").unwrap().message.starts_with("1 credential was re-issued"));
     assert!(report.check("V31").unwrap().message.starts_with("2 opened ballots give their code"));
 }
+
+#[test]
+fn who_repeats_an_old_ballot_is_told_from_a_voter_who_casts_too_often() {
+    // Voter 0 has cast both ballots that the manifest allows.
+    let (record, index) =
+        during_voting(|e| e.entries.iter().find(|entry| entry.starts_with(b"{\"a\":")).unwrap().clone());
+    fails_only(&report(&record), "V18", &[index], "next is 3");
+}
