@@ -144,6 +144,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeE
     Ok((listener, address))
 }
 
+/// Prints the link for the first account of the dashboard at `origin`, as long as there is none. `lost`: there was one, if
+/// voters were to confirm by mail.
+async fn offer_first_account(dashboard: &Dashboard, origin: &str, lost: bool) -> Result<(), ServeError> {
+    let Some(token) = dashboard.first_token().await? else { return Ok(()) };
+    if lost {
+        // A backup that was restored without it looks just like this.
+        tracing::warn!("logs, but a new dashboard's database: is admin.db missing, nobody confirms by mail any more");
+    }
+    // For whoever starts the board, once: an owner's account is made with it.
+    println!("dashboard: make the first account at {origin}/admin/join?token={token}");
+    Ok(())
+}
+
 /// Serves until a signal to end, then finishes what was accepted.
 ///
 /// # Errors
@@ -189,17 +202,13 @@ pub async fn run(options: Options, signals: Signals) -> Result<(), ServeError> {
         tokio::spawn(serve(listener, Plain, private, ServerLimits::default(), going_down.clone()));
     }
     tracing::info!(%address, name = data.name, tls = tls.is_some(), "the board listens");
-    if let Some(token) = dashboard.first_token().await? {
-        if options.mail.is_some() && !board.summaries().is_empty() {
-            // A backup that was restored without it looks just like this.
-            tracing::warn!(
-                "logs, but a new dashboard's database: is admin.db missing, nobody confirms by mail any more"
-            );
-        }
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        // For whoever starts the board, once: an owner's account is made with it.
-        println!("dashboard: make the first account at {scheme}://{address}/admin/join?token={token}");
-    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    offer_first_account(
+        &dashboard,
+        &format!("{scheme}://{address}"),
+        options.mail.is_some() && !board.summaries().is_empty(),
+    )
+    .await?;
     if let Some(path) = &options.ready_file {
         let ready = if tls.is_some() { Ready::with_tls(address) } else { Ready::new(address) };
         ready.write(path)?;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use askama::Template;
 use veritally_crypto::ceremony::CeremonyPhase;
 use veritally_crypto::id::Id;
-use veritally_crypto::manifest::text;
+use veritally_crypto::manifest::{Group, text};
 use veritally_crypto::record::{Counts, Phase};
 
 use super::drafts::Draft;
 use super::voters::ListView;
 use super::{Answer, Frame, Page, Refusal, Visit, Words, voters};
 use crate::admin_store::{Activity, Kind, Role};
-use crate::election::Election;
+use crate::election::{Election, Snapshot};
 use crate::telemetry::Figures;
 use crate::web::chart::{self, Line};
 use crate::web::download;
+use crate::web::history::History;
 use crate::web::outcome::defused;
 use crate::web::view::{self, CHART_POINTS, Time, TrusteeView, TurnoutLine};
 
@@ -95,6 +96,22 @@ struct GroupLine {
     on_roll: u64,
     /// Of 1,000.
     length: u64,
+}
+
+/// Turnout by group, with names in the language `tag`.
+fn group_lines(election: &Election, snapshot: &Snapshot, history: &History, tag: &str) -> Vec<GroupLine> {
+    let line = |(index, group): (usize, &Group)| {
+        let sums = snapshot.tally.iter().flat_map(|tally| &tally.sums);
+        let voted = sums.filter(|sum| sum.group == index).map(|sum| sum.ballots).sum();
+        let on_roll = history.on_roll.get(&group.id).copied().unwrap_or(0);
+        GroupLine { name: text(&group.name, tag).to_owned(), voted, on_roll, length: chart::bar(voted, on_roll) }
+    };
+    election.manifest().groups.iter().enumerate().map(line).collect()
+}
+
+/// `1.2 MB`.
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
 
 #[derive(Template)]
@@ -184,22 +201,13 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
     let election = find(visit, id)?;
     let (w, manifest, snapshot) = (visit.w, election.manifest(), election.snapshot());
     let now_ms = visit.dashboard.now_ms();
-    let voted_in = |group: usize| -> u64 {
-        let sums = snapshot.tally.iter().flat_map(|tally| &tally.sums);
-        sums.filter(|sum| sum.group == group).map(|sum| sum.ballots).sum()
-    };
     let (chart, turnout, groups) = visit
         .web
         .histories
         .with(&election, |history| {
             let from = history.opened_at_ms.unwrap_or(manifest.schedule.opens_at_ms);
             let to = history.closed_at_ms.unwrap_or(now_ms);
-            let group = |(index, group): (usize, &veritally_crypto::manifest::Group)| {
-                let (voted, on_roll) = (voted_in(index), history.on_roll.get(&group.id).copied().unwrap_or(0));
-                let name = text(&group.name, w.0.tag()).to_owned();
-                GroupLine { name, voted, on_roll, length: chart::bar(voted, on_roll) }
-            };
-            let groups = manifest.groups.iter().enumerate().map(group).collect();
+            let groups = group_lines(&election, &snapshot, history, w.0.tag());
             (Line::new(&history.sampled(CHART_POINTS), from, to), view::turnout(history), groups)
         })
         .await;
@@ -212,10 +220,6 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
         true => Some(confirmations.count(&election).await?),
         false => None,
     };
-    let storage = visit.dashboard.storage_bytes().map_or_else(
-        || "–".to_owned(),
-        |bytes| format!("{},{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000).replace(',', "."),
-    );
     let page = election.with_state(|state| {
         let missing = state.ceremony().missing();
         let names = missing.iter().filter_map(|id| manifest.trustee(*id)).map(|t| t.name.as_str());
@@ -243,7 +247,7 @@ pub(super) async fn election_with(visit: &Visit<'_>, id: &str, problems: Vec<Str
             groups,
             figures: election.telemetry().figures(),
             queued: election.queued(),
-            storage,
+            storage: visit.dashboard.storage_bytes().map_or_else(|| "–".to_owned(), megabytes),
             trustees: view::trustees(state),
             steps: view::STEPS.iter().map(|(key, _)| *key).collect(),
             missing: names.collect::<Vec<_>>().join(", "),
