@@ -40,6 +40,27 @@ fn every_report_obeys_the_schema_and_another_one_does_not() {
     }
 }
 
+/// Every hash as `…`, so that the sentences are the same for any keys.
+fn without_hashes(text: &str) -> String {
+    let is_hash = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = text.split(' ').map(|word| if is_hash(word.trim_end_matches(['.', ','])) { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_is_said_of_an_election_that_has_begun_is_open_and_is_published_stands_here_word_for_word() {
+    let [begun, open, published, ..] = <[Report; 5]>::try_from(reports()).unwrap();
+    let mut said = String::new();
+    for (title, report) in [("begun", begun), ("open", open), ("published", published)] {
+        said.push_str(&format!("# {title}\n"));
+        for check in &report.checks {
+            said.push_str(&format!("{} {:?}: {}\n", check.id, check.status, without_hashes(&check.message)));
+        }
+    }
+    let expected = include_str!("sentences.txt");
+    assert!(said == expected, "verifier/tests/sentences.txt would be:\n{said}");
+}
+
 #[test]
 fn the_page_shows_counts_and_checks_and_loads_nothing() {
     let report = check(&files(finished()));

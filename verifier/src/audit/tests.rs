@@ -4,12 +4,17 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use veritally_crypto::ballot::BallotError;
+use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::contests::Choice;
 use veritally_crypto::group::{RistrettoPoint, Scalar};
-use veritally_crypto::manifest::Group;
+use veritally_crypto::id::TrusteeId;
+use veritally_crypto::manifest::{Group, ManifestError};
+use veritally_crypto::record::Rejection;
 use veritally_crypto::sample::{SampleElection, choice_contest, choose, english, id};
 
 use super::Audit;
+use crate::checks::rejections::check_of;
 use crate::checks::{cells, counts, tally, trustees};
 use crate::report::CheckReport;
 use crate::sample::SampleRecord;
@@ -172,4 +177,19 @@ fn a_closing_head_that_two_programs_compute_in_different_ways_fails_v5_at_the_cl
             audit.findings.failures().map(|(check, entries, _)| (check.id(), entries.to_vec())).collect();
         assert_eq!(found, failed.iter().map(|id| (*id, vec![closing])).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn refusals_that_are_found_before_they_get_here_have_their_check_all_the_same() {
+    let (_, record) = published();
+    let check = |rejection: &Rejection| check_of(rejection, None, &record.election.state).id();
+    let canonical = || CanonicalError::Malformed("x".into());
+    assert_eq!(check(&Rejection::Canonical(canonical())), "V8");
+    assert_eq!(check(&Rejection::Ballot(BallotError::Canonical(canonical()))), "V8");
+    assert_eq!(check(&Rejection::Ballot(BallotError::NotABallot)), "V8");
+    assert_eq!(check(&Rejection::Ballot(BallotError::Check(1))), "V21");
+    assert_eq!(check(&Rejection::UnverifiedBallot), "V21");
+    assert_eq!(check(&Rejection::Part { trustee: TrusteeId(1), problem: "x" }), "V11");
+    let manifest = veritally_crypto::record::RecordState::start(b"{}").err().unwrap();
+    assert!(matches!(manifest, Rejection::Manifest(_) | Rejection::Canonical(_)), "{manifest}");
 }

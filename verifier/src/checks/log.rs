@@ -240,3 +240,18 @@ fn beyond(audit: &mut Audit<'_>) -> Conclusion {
     // What is left of `earlier` stands behind entries that could not be read.
     audit.reached(earlier.is_empty(), "The record has no entries or hashes but those that the board signed for.", "")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tile_of_hashes_begins_with_the_first_entry_under_it() {
+        let start = |kind, index| tile_start(TilePath::new(kind, index, 256).unwrap());
+        assert_eq!(start(TileKind::Entries, 3), 3 * 256);
+        assert_eq!(start(TileKind::Hashes(0), 3), 3 * 256);
+        assert_eq!(start(TileKind::Hashes(1), 2), 2 * 256 * 256);
+        assert_eq!(start(TileKind::Hashes(2), 1), 256 * 256 * 256);
+    }
+}
