@@ -168,8 +168,9 @@ impl<'a> Audit<'a> {
 
     /// Entries are applied on this thread, and prepared on those of the pool.
     fn run(&mut self, progress: &dyn Progress) -> Result<(), VerifyError> {
-        let mut bundles = Bundles::new(self.source, self.tree.size(), self.tree_size().min(MAX_ENTRIES));
         let threads = std::sync::Arc::clone(&self.threads);
+        let end = self.tree_size().min(MAX_ENTRIES);
+        let mut bundles = Bundles::new(self.source, self.tree.size(), end, threads.current_num_threads());
         threads.in_place_scope_fifo(|scope| {
             while let Some(bundle) = bundles.next(scope, self.context()) {
                 match bundle? {

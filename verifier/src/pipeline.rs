@@ -25,7 +25,7 @@ use crate::source::{Content, Source, SourceError, limit, locate};
 
 /// Bytes of bundles that are under way. Parsed they take about three times as much. One bundle has at most 16 MiB; there is
 /// always one.
-const AHEAD_BYTES: u64 = 12 << 20;
+const AHEAD_BYTES: u64 = 8 << 20;
 
 /// What a file counts for at least: of a stranger's empty files not too many are under way either.
 const LEAST_BYTES: u64 = AHEAD_BYTES / 256;
@@ -37,7 +37,7 @@ const BATCH: usize = 1024;
 /// Bytes of ballots in one equation, so that the work on bundles with large ballots is spread over the cores too.
 const BATCH_BYTES: usize = 1536 << 10;
 
-/// Bytes of bundles from which on a portion is full.
+/// Bytes of bundles from which on a portion is full, at most: with many threads it is less, so that each has two portions.
 const PORTION_BYTES: u64 = 1 << 20;
 
 /// Bundles of a portion, at most.
@@ -108,15 +108,25 @@ pub(crate) struct Bundles<'a> {
     /// Portions under way, with the sizes of their files.
     ahead: VecDeque<(u64, Receiver<Outcome>)>,
     ahead_bytes: u64,
+    /// Bytes from which on a portion is full.
+    portion_bytes: u64,
     /// What ballots are verified with, from the opening on.
     context: Option<Arc<BallotContext>>,
 }
 
 impl<'a> Bundles<'a> {
-    /// For the entries from `from` on.
-    pub(crate) fn new(source: &'a dyn Source, from: LeafIndex, tree_size: u64) -> Self {
-        let tiles = Box::new(bundles_of(from, tree_size));
-        Self { source, from, tiles, ready: VecDeque::new(), ahead: VecDeque::new(), ahead_bytes: 0, context: None }
+    /// For the entries from `from` on, with so many threads.
+    pub(crate) fn new(source: &'a dyn Source, from: LeafIndex, tree_size: u64, threads: usize) -> Self {
+        Self {
+            source,
+            from,
+            tiles: Box::new(bundles_of(from, tree_size)),
+            ready: VecDeque::new(),
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            portion_bytes: PORTION_BYTES.min(AHEAD_BYTES / (2 * threads.max(1) as u64)),
+            context: None,
+        }
     }
 
     /// The next bundle; `None` at the end. `context` is that of the entries applied so far.
@@ -164,7 +174,7 @@ impl<'a> Bundles<'a> {
     /// The next files, why there are none behind them, and what they all count for.
     fn locate_portion(&mut self) -> (Vec<Located>, Option<Result<Broken, SourceError>>, u64) {
         let (mut files, mut size) = (vec![], 0);
-        while files.len() < PORTION && size < PORTION_BYTES {
+        while files.len() < PORTION && size < self.portion_bytes {
             let Some(wanted) = self.tiles.next() else { break };
             match locate(self.source, wanted) {
                 Ok(Some((found, bytes))) => {
