@@ -130,13 +130,27 @@ mod tests {
         let mut findings = Findings::default();
         findings.hinder(Check::Result, "because");
         findings.note(Check::Result, "By the way.");
+        assert!(!findings.failed(Check::Result) && !findings.failed(Check::Cells) && !findings.any_failure());
+        assert_eq!(findings.failures().count(), 0);
         let holds = Conclusion::Holds("fine".into());
         let report = findings.close(Check::Result, holds.clone());
         assert_eq!((report.status, report.message.as_str()), (Status::NotReached, "because By the way."));
         findings.hinder(Check::Result, "because");
         findings.fail(Check::Result, None, "Wrong.");
         assert!(findings.failed(Check::Result) && findings.any_failure());
-        assert_eq!(findings.close(Check::Result, holds.clone()).status, Status::Fail);
+        let failed: Vec<_> = findings.failures().map(|(check, entries, said)| (check, entries.len(), said)).collect();
+        assert_eq!(failed, [(Check::Result, 0, "Wrong.".to_owned())]);
+        let report = findings.close(Check::Result, holds.clone());
+        assert_eq!(report.status, Status::Fail);
+        assert!(report.message.ends_with(" Wrong."), "{}", report.message);
         assert_eq!(findings.close(Check::Result, holds).status, Status::Pass);
+    }
+
+    #[test]
+    fn no_more_is_said_than_anybody_reads() {
+        let mut findings = Findings::default();
+        (0..=MAX_EXPLAINED).for_each(|number| findings.note(Check::Shares, format!("Note {number}.")));
+        let report = findings.close(Check::Shares, Conclusion::Holds("Fine.".into()));
+        assert_eq!(report.message, "Fine. Note 0. Note 1. Note 2. Note 3. Note 4.");
     }
 }

@@ -56,16 +56,6 @@ pub(crate) fn out_of_phase(audit: &mut Audit<'_>, index: LeafIndex, ballot: &Enc
 }
 
 fn refuse(audit: &mut Audit<'_>, index: LeafIndex, ballot: &EncryptedBallot, rejection: &Rejection) {
-    // The state looks at the number of casts first. But who repeats an old ballot is not the voter.
-    let found = ballot.leaf().counter;
-    let voter = audit.state.as_ref().and_then(|state| state.voter(ballot.credential()));
-    let replayed = match (rejection, voter) {
-        (Rejection::CastLimit(_), Some(voter)) if found <= voter.counter => {
-            Some(Rejection::Counter { found, expected: voter.counter + 1 })
-        }
-        _ => None,
-    };
-    let rejection = replayed.as_ref().unwrap_or(rejection);
     let about = format!("ballot {}: ", code(audit, ballot));
     audit.refuse(index, Subject::Ballot(ballot.credential()), None, rejection, &about);
 }
