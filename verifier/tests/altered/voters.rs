@@ -124,7 +124,11 @@ fn a_record_with_reissues_and_published_tests_passes_and_counts_them() {
 #[test]
 fn who_repeats_an_old_ballot_is_told_from_a_voter_who_casts_too_often() {
     // Voter 0 has cast both ballots that the manifest allows.
-    let (record, index) =
-        during_voting(|e| e.entries.iter().find(|entry| entry.starts_with(b"{\"a\":")).unwrap().clone());
-    fails_only(&report(&record), "V18", &[index], "next is 3");
+    let first = |e: &SampleElection| e.entries.iter().find(|entry| entry.starts_with(b"{\"a\":")).unwrap().clone();
+    let (record, index) = during_voting(first);
+    let report = report(&record);
+    fails_only(&report, "V18", &[index], "next is 3");
+    let code = EncryptedBallot::parse(&first(&record.election)).unwrap();
+    let code = code.confirmation_code(&record.election.fingerprint());
+    assert!(report.check("V18").unwrap().message.contains(&format!("ballot {code}: ")));
 }
