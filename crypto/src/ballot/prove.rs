@@ -144,7 +144,7 @@ pub(super) fn challenge_x(transcript: &mut Transcript, leaf: &BallotLeaf) -> Sca
 }
 
 /// For each bit i, Σ_j y^j·(weight of bit i in row j), over secret rows, then public rows.
-pub(super) fn row_weights(style: &CompiledStyle, y: Scalar) -> Vec<Scalar> {
+fn row_weights(style: &CompiledStyle, y: Scalar) -> Vec<Scalar> {
     let relation = &style.relation;
     let mut weights = vec![Scalar::ZERO; relation.bits];
     let rows = relation.secret.iter().map(Vec::as_slice).chain(relation.public.iter().map(|r| r.terms.as_slice()));
