@@ -28,7 +28,7 @@ use veritally_crypto::sample::{SampleElection, SampleError, choose};
 const BATCH: u32 = 1_000;
 /// Of what is done one by one, in one measurement.
 const SINGLE: u32 = 100;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 21;
 /// Counts of the contest.
 const OPTIONS: usize = 5;
 

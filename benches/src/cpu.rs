@@ -11,8 +11,8 @@ pub fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// The CPU time of each task, the median of so many rounds. The tasks run in turn, so that all meet the same machine:
-/// caches and clock frequency depend on what else runs.
+/// The CPU time of each task, the least of so many rounds: what else runs on the machine only adds to it. The tasks run in
+/// turn, so that all meet the same machine: caches and clock frequency depend on what else runs.
 pub fn in_turn<const TASKS: usize>(rounds: usize, tasks: &mut [&mut dyn FnMut(); TASKS]) -> [Duration; TASKS] {
     let mut times = [const { vec![] }; TASKS];
     for _ in 0..rounds.max(1) {
@@ -22,8 +22,5 @@ pub fn in_turn<const TASKS: usize>(rounds: usize, tasks: &mut [&mut dyn FnMut();
             times.push(cpu_time().saturating_sub(started));
         }
     }
-    times.map(|mut times: Vec<Duration>| {
-        times.sort_unstable();
-        times.get(times.len() / 2).copied().unwrap_or_default()
-    })
+    times.map(|times: Vec<Duration>| times.into_iter().min().unwrap_or_default())
 }

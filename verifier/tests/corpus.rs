@@ -34,7 +34,7 @@ fn every_cheat_of_the_corpus_fails_exactly_its_own_check() {
         .par_iter()
         .filter_map(|case| {
             let options = Options { fingerprint: case.fingerprint, jobs: NonZeroUsize::new(1) };
-            let report = verify(&Folder::new(&corpus.join(&case.name)), &options, &NoProgress).unwrap();
+            let report = verify(&Folder::new(corpus.join(&case.name)), &options, &NoProgress).unwrap();
             let named: BTreeSet<u64> =
                 case.fails.iter().filter_map(|id| report.check(id)).flat_map(|check| check.entries.clone()).collect();
             (report.failed() != case.fails || named != case.entries)

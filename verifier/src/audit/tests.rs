@@ -189,7 +189,27 @@ fn refusals_that_are_found_before_they_get_here_have_their_check_all_the_same() 
     assert_eq!(check(&Rejection::Ballot(BallotError::NotABallot)), "V8");
     assert_eq!(check(&Rejection::Ballot(BallotError::Check(1))), "V21");
     assert_eq!(check(&Rejection::UnverifiedBallot), "V21");
-    assert_eq!(check(&Rejection::Part { trustee: TrusteeId(1), problem: "x" }), "V11");
-    let manifest = veritally_crypto::record::RecordState::start(b"{}").err().unwrap();
-    assert!(matches!(manifest, Rejection::Manifest(_) | Rejection::Canonical(_)), "{manifest}");
+    assert_eq!(check(&Rejection::Superseded), "V5");
+    assert_eq!(check(&Rejection::Manifest(ManifestError::NotAManifest)), "V1");
+}
+
+#[test]
+fn a_part_out_of_turn_is_of_the_ceremony_or_of_the_shares_as_the_election_stands() {
+    let rng = &mut StdRng::seed_from_u64(7);
+    let mut election = SampleElection::open_with(2, rng).unwrap();
+    let check = |election: &SampleElection| {
+        check_of(&Rejection::Part { trustee: TrusteeId(1), problem: "x" }, None, &election.state).id()
+    };
+    assert_eq!(check(&election), "V11");
+    election.cast(0, &choose("chair", &["a"], false).unwrap(), rng).unwrap();
+    election.close().unwrap();
+    assert_eq!(check(&election), "V11");
+    for trustee in 0..2 {
+        election.agree(trustee).unwrap();
+    }
+    assert_eq!(check(&election), "V26");
+    for trustee in 0..2 {
+        election.share(trustee, rng).unwrap();
+    }
+    assert_eq!(check(&election), "V26");
 }
