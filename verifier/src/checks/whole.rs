@@ -69,4 +69,14 @@ mod tests {
         codes.add_bits(5 << INDEX_BITS | 2, 9);
         assert_eq!(codes.duplicates(), [(7, 9)]);
     }
+
+    #[test]
+    fn codes_that_differ_in_the_last_bit_that_people_read_are_two() {
+        let mut codes = Codes::default();
+        codes.add_bits(0, 1);
+        codes.add_bits(1 << INDEX_BITS, 2);
+        assert_eq!(codes.duplicates(), []);
+        codes.add_bits((1 << INDEX_BITS) | 1, 3);
+        assert_eq!(codes.duplicates(), [(2, 3)]);
+    }
 }
