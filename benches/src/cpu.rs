@@ -14,13 +14,13 @@ pub fn cpu_time() -> Duration {
 /// The CPU time of each task, the least of so many rounds: what else runs on the machine only adds to it. The tasks run in
 /// turn, so that all meet the same machine: caches and clock frequency depend on what else runs.
 pub fn in_turn<const TASKS: usize>(rounds: usize, tasks: &mut [&mut dyn FnMut(); TASKS]) -> [Duration; TASKS] {
-    let mut times = [const { vec![] }; TASKS];
+    let mut least = [Duration::MAX; TASKS];
     for _ in 0..rounds.max(1) {
-        for (task, times) in tasks.iter_mut().zip(&mut times) {
+        for (task, least) in tasks.iter_mut().zip(&mut least) {
             let started = cpu_time();
             task();
-            times.push(cpu_time().saturating_sub(started));
+            *least = cpu_time().saturating_sub(started).min(*least);
         }
     }
-    times.map(|times: Vec<Duration>| times.into_iter().min().unwrap_or_default())
+    least
 }

@@ -137,7 +137,7 @@ fn keygen(args: &Keygen) -> Result<()> {
     key_file::create(&args.out, &key)?;
     println!("{}", key.verification_key());
     eprintln!(
-        "This line is the public key. The key itself is in {}: keep a copy, without it the election can't be opened or closed.",
+        "On standard output: the public key. The key itself is in {}: keep a copy, without it the election can't be opened or closed.",
         args.out.display()
     );
     Ok(())

@@ -144,11 +144,11 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeE
     Ok((listener, address))
 }
 
-/// Prints the link for the first account of the dashboard at `origin`, as long as there is none. `lost`: there was one, if
-/// voters were to confirm by mail.
-async fn offer_first_account(dashboard: &Dashboard, origin: &str, lost: bool) -> Result<(), ServeError> {
+/// Prints the link for the first account of the dashboard at `origin`, as long as there is none. Warns where there should be
+/// one (`expected`).
+async fn offer_first_account(dashboard: &Dashboard, origin: &str, expected: bool) -> Result<(), ServeError> {
     let Some(token) = dashboard.first_token().await? else { return Ok(()) };
-    if lost {
+    if expected {
         // A backup that was restored without it looks just like this.
         tracing::warn!("logs, but a new dashboard's database: is admin.db missing, nobody confirms by mail any more");
     }

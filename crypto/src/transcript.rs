@@ -89,7 +89,7 @@ impl Nonces {
         scalar
     }
 
-    /// Uniform 128-bit scalars, weights for folding equations: so many times `EACH`.
+    /// Uniform 128-bit scalars, weights for folding equations: `EACH` for each of `count` statements.
     pub fn weights<const EACH: usize>(&mut self, count: usize) -> Vec<[Scalar; EACH]> {
         let mut bytes = vec![[[0; 16]; EACH]; count];
         self.0.fill_bytes(bytes.as_flattened_mut().as_flattened_mut());

@@ -17,31 +17,31 @@ use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
 use veritally_crypto::leaves::{DecodedCredentials, Leaf};
-use veritally_crypto::log::tiles::{TilePath, bundles_of, decode_entries};
+use veritally_crypto::log::tiles::{TILE_WIDTH, TilePath, bundles_of, decode_entries};
 
 use crate::VerifyError;
 use crate::checks::tree::leaf_hash;
 use crate::source::{Content, Source, SourceError, limit, locate};
 
-/// Bytes of bundles that are under way. Parsed they take about three times as much. One bundle has at most 16 MiB; there is
-/// always one.
+/// Bytes of bundles that are under way. Parsed they take about three times as much. One bundle has at most 16 MiB; one portion
+/// is always under way.
 const AHEAD_BYTES: u64 = 8 << 20;
 
 /// What a file counts for at least: of a stranger's empty files not too many are under way either.
 const LEAST_BYTES: u64 = AHEAD_BYTES / 256;
 
+/// Bundles of a portion, at most.
+const PORTION: usize = 4;
+
 /// Ballots whose checks are folded into one equation, at most: a portion of full bundles. The gain from more is small, and a
 /// core is busy for some 120 ms.
-const BATCH: usize = 1024;
+const BATCH: usize = PORTION * TILE_WIDTH as usize;
 
 /// Bytes of ballots in one equation, so that the work on bundles with large ballots is spread over the cores too.
 const BATCH_BYTES: usize = 1536 << 10;
 
 /// Bytes of bundles from which on a portion is full, at most: with many threads it is less, so that each has two portions.
 const PORTION_BYTES: u64 = 1 << 20;
-
-/// Bundles of a portion, at most.
-const PORTION: usize = 4;
 
 /// Why a bundle is not there.
 const MISSING: &str = "is missing";
@@ -92,8 +92,11 @@ struct Located {
 /// Why there is no bundle where there should be one; what comes behind can't be put in order.
 pub(crate) type Broken = (TilePath, &'static str);
 
-/// Of one bundle after the other.
-type Portion = Vec<Result<Bundle, Broken>>;
+/// What became of a file.
+type Prepared = Result<Bundle, Broken>;
+
+/// Of one file after the other.
+type Portion = Vec<Prepared>;
 
 type Outcome = Result<Portion, VerifyError>;
 
@@ -103,8 +106,8 @@ pub(crate) struct Bundles<'a> {
     /// The first entry that is wanted.
     from: LeafIndex,
     tiles: Box<dyn Iterator<Item = TilePath> + Send + 'a>,
-    /// Prepared.
-    ready: VecDeque<Result<Bundle, Broken>>,
+    /// The rest of the portion that is handed out.
+    ready: VecDeque<Prepared>,
     /// Portions under way, with the sizes of their files.
     ahead: VecDeque<(u64, Receiver<Outcome>)>,
     ahead_bytes: u64,
@@ -134,7 +137,7 @@ impl<'a> Bundles<'a> {
         &mut self,
         scope: &ScopeFifo<'a>,
         context: Option<Arc<BallotContext>>,
-    ) -> Option<Result<Result<Bundle, Broken>, VerifyError>> {
+    ) -> Option<Result<Prepared, VerifyError>> {
         if self.context.is_none() {
             self.context = context;
             self.verify_ahead(scope);
@@ -223,7 +226,7 @@ fn verify(mut portion: Portion, context: Option<&BallotContext>) -> Outcome {
     Ok(portion)
 }
 
-fn read(source: &dyn Source, file: Located, from: LeafIndex) -> Result<Result<Bundle, Broken>, SourceError> {
+fn read(source: &dyn Source, file: Located, from: LeafIndex) -> Result<Prepared, SourceError> {
     let Located { wanted, found } = file;
     let bytes = match source.read(&found.to_string(), limit(found.kind()))? {
         Content::Bytes(bytes) => bytes,

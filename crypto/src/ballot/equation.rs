@@ -7,7 +7,6 @@ use super::prove::{challenge_x, integer};
 use super::{BallotContext, BallotError, EncryptedBallot};
 use crate::group::{EncodedPoint, EncodedScalar, RistrettoPoint, Scalar};
 use crate::relation::{CompiledStyle, Term};
-use crate::transcript::Transcript;
 
 /// Number of checks.
 pub(super) const CHECKS: usize = 5;
@@ -45,7 +44,7 @@ fn length(what: &'static str, found: usize, expected: usize) -> Result<(), Ballo
 impl<'a> Decoded<'a> {
     pub(super) fn new(context: &'a BallotContext, ballot: &EncryptedBallot) -> Result<Self, BallotError> {
         let leaf = ballot.leaf();
-        let (style, prefix): (_, &Transcript) =
+        let (style, prefix) =
             context.style(&leaf.style).ok_or_else(|| BallotError::UnknownStyle(leaf.style.clone()))?;
         length("encrypted rows", leaf.data.len(), style.relation.secret.len())?;
         length("responses", leaf.f.len(), style.relation.bits)?;

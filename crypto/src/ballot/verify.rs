@@ -5,17 +5,15 @@ use rand::CryptoRng;
 use super::equation::{CHECKS, Decoded, Equation};
 use super::{BallotContext, BallotError, EncryptedBallot, VerifiedBallot};
 use crate::group::Scalar;
-use crate::hash::Hasher;
 use crate::transcript::{Transcript, TranscriptProtocol as _};
 
 impl BallotContext {
-    /// True when all checks of all these ballots hold. Their weights: an XOF keyed with fresh randomness and a hash of all
+    /// True when all checks of all these ballots hold. Their weights: an XOF keyed with fresh randomness and the hashes of all
     /// the ballots' bytes.
     fn fold(&self, ballots: &[(&EncryptedBallot, &Decoded<'_>)], rng: &mut impl CryptoRng) -> bool {
-        let hasher = Hasher::new("batch").u64(ballots.len() as u64);
-        let all = ballots.iter().fold(hasher, |hasher, (ballot, _)| hasher.hash(&ballot.hash())).finish();
+        let hashes: Vec<u8> = ballots.iter().flat_map(|(ballot, _)| ballot.hash().0).collect();
         let mut transcript = Transcript::protocol("batch");
-        transcript.append_hash(b"ballots", &all);
+        transcript.append_message(b"ballots", &hashes);
         let weights = transcript.nonces(&[], rng).weights(ballots.len());
         let decoded: Vec<&Decoded<'_>> = ballots.iter().map(|(_, decoded)| *decoded).collect();
         Equation::holds(self, &decoded, weights)
