@@ -147,7 +147,8 @@ impl Statement<'_> {
 /// A ballot as it travels: canonical, its proof not yet checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncryptedBallot {
-    leaf: BallotLeaf,
+    /// Boxed: ballots go from hand to hand.
+    leaf: Box<BallotLeaf>,
     bytes: Vec<u8>,
     hash: Hash,
 }
@@ -163,7 +164,7 @@ impl EncryptedBallot {
             // Says what it is instead, or what is wrong with it.
             Err(_) => return Err(Leaf::parse(bytes).map_or_else(BallotError::from, |_| BallotError::NotABallot)),
         };
-        Ok(Self { leaf, bytes: bytes.to_vec(), hash: Hash::of(bytes) })
+        Ok(Self { leaf: Box::new(leaf), bytes: bytes.to_vec(), hash: Hash::of(bytes) })
     }
 
     fn from_leaf(leaf: BallotLeaf) -> Result<Self, BallotError> {
@@ -171,7 +172,7 @@ impl EncryptedBallot {
         if bytes.len() > MAX_LEAF_BYTES {
             return Err(CanonicalError::TooLong(bytes.len()).into());
         }
-        Ok(Self { hash: Hash::of(&bytes), leaf, bytes })
+        Ok(Self { hash: Hash::of(&bytes), leaf: Box::new(leaf), bytes })
     }
 
     /// The entry's members.

@@ -22,7 +22,7 @@ pub use decryption::{
 };
 pub use dispute::{Complaint, Exclusion, ExclusionReason, Restart};
 pub use part::{CHUNK_BYTES, MAX_MESSAGE_BYTES, Part, split};
-pub use roll::{DecodedCredentials, Reissue, Roll, RollEntry, RollPart};
+pub use roll::{Reissue, Roll, RollEntry, RollPart};
 pub use voting::{Abandonment, BallotLeaf, Closing, Extension, Opening, SpoiledBallot, TallyHead};
 
 /// Declares a zero-sized tag that reads and writes one fixed string, the member `type`.

@@ -164,7 +164,7 @@ impl RecordState {
             Leaf::Restart(restart) => self.apply_restart(restart)?,
             Leaf::DecryptionShare(_) => self.apply_message(leaf, Hash::of(bytes))?,
             Leaf::Part(part) => self.apply_part(part)?,
-            Leaf::RollPart(part) => return self.apply_roll_part(part, None, bytes),
+            Leaf::RollPart(part) => return self.apply_roll_part(part, bytes),
             Leaf::Roll(roll) => self.apply_roll(roll)?,
             Leaf::Reissue(reissue) => self.apply_reissue(reissue)?,
             Leaf::Opening(opening) => self.apply_opening(opening)?,

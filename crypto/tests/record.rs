@@ -8,8 +8,8 @@ use veritally_crypto::credential::CredentialCode;
 use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::{
-    Abandonment, AbandonmentTag, Closing, ClosingTag, DecodedCredentials, ElectionResult, Extension, ExtensionTag,
-    Head, Leaf, Reissue, ReissueTag, ResultTag, RollPart,
+    Abandonment, AbandonmentTag, Closing, ClosingTag, ElectionResult, Extension, ExtensionTag, Head, Leaf, Reissue,
+    ReissueTag, ResultTag, RollPart,
 };
 use veritally_crypto::manifest::{BallotStyle, Group, Manifest};
 use veritally_crypto::record::{Phase, Rejection};
@@ -384,26 +384,42 @@ fn a_roll_that_is_unsorted_repeated_or_over_the_total_weight_is_refused() {
     election.append_signed(part(&registrar_list), &registrar).unwrap();
 }
 
-#[test]
-fn credentials_that_were_decoded_before_are_believed_for_that_part_of_the_roll_only() {
-    let mut rng = rng(6);
-    let mut honest = SampleElection::start((2, 3), |_| {}, &mut rng).unwrap();
-    honest.ceremony(&mut rng).unwrap();
-    honest.roll(&[("all", "all", 1)], &mut rng).unwrap();
+/// An election up to the roll, and a part of a roll whose first credential is `wrong`, signed.
+fn part_with(wrong: EncodedPoint, rng: &mut StdRng) -> (SampleElection, RollPart, Vec<u8>) {
+    let mut honest = SampleElection::start((2, 3), |_| {}, rng).unwrap();
+    honest.ceremony(rng).unwrap();
+    honest.roll(&[("all", "all", 1), ("all", "all", 1)], rng).unwrap();
     let is_part = |entry: &&Vec<u8>| matches!(Leaf::parse(entry), Ok(Leaf::RollPart(_)));
     let Leaf::RollPart(good) = Leaf::parse(honest.entries.iter().find(is_part).unwrap()).unwrap() else { panic!() };
+    let election = SampleElection::start((2, 3), |_| {}, rng).unwrap();
+    let mut part = RollPart { signature: None, ..good };
+    part.entries[0].credential = wrong;
+    part.entries.sort_unstable_by_key(|entry| entry.credential);
+    let registrar = SigningSecret::from_seed(&election.registrar.expose_seed());
+    let part = sign(part, &election.fingerprint(), &registrar).unwrap();
+    let bytes = canonical::to_bytes(&part).unwrap();
+    (election, part, bytes)
+}
+
+#[test]
+fn a_credential_that_is_no_group_element_is_refused_or_left_to_who_decodes_it_later() {
+    let mut rng = rng(6);
     for wrong in [EncodedPoint::IDENTITY, EncodedPoint([0xff; 32])] {
-        let mut election = SampleElection::start((2, 3), |_| {}, &mut rng).unwrap();
-        let mut part = RollPart { signature: None, ..good.clone() };
-        part.entries[0].credential = wrong;
-        assert_eq!(DecodedCredentials::of(&part), None);
-        let registrar = SigningSecret::from_seed(&election.registrar.expose_seed());
-        let part = sign(part, &election.fingerprint(), &registrar).unwrap();
-        let bytes = canonical::to_bytes(&part).unwrap();
-        let decoded = DecodedCredentials::of(&good).unwrap();
-        let error = election.state.apply_roll_part(&part, Some(&decoded), &bytes).unwrap_err();
+        let (mut election, part, bytes) = part_with(wrong, &mut rng);
+        let error = election.state.apply(&Leaf::RollPart(part.clone()), &bytes).unwrap_err();
         assert!(error.to_string().contains("not a valid group element"), "{error}");
+        election.state.apply_roll_part_undecoded(&part, &bytes).unwrap();
+        let undecoded: Vec<_> = election.state.undecoded().map(|credential| credential.0).collect();
+        assert!(undecoded.len() == 2 && undecoded.contains(&wrong), "{undecoded:?}");
     }
+}
+
+#[test]
+fn only_a_ballot_spares_a_credential_the_decoding() {
+    let (election, _) = voted("a", |_| {}, &[("all", "all", 1), ("all", "all", 1)]);
+    let voted = election.state.voters().find(|voter| voter.counter > 0).unwrap().credential;
+    let undecoded: Vec<_> = election.state.undecoded().collect();
+    assert!(undecoded.len() == 1 && undecoded[0] != voted);
 }
 
 #[test]

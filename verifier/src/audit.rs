@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use veritally_crypto::ballot::{BallotContext, EncryptedBallot};
+use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::{DecodedCredentials, Head, Leaf, RevealTag, TallyHead};
+use veritally_crypto::leaves::{Head, Leaf, RevealTag, TallyHead};
 use veritally_crypto::log::tiles::{TILE_WIDTH, TileKind, TilePath};
 use veritally_crypto::manifest::Manifest;
 use veritally_crypto::record::{RecordState, Rejection};
@@ -57,7 +59,13 @@ pub fn verify(source: &dyn Source, options: &Options, progress: &dyn Progress) -
 /// [`VerifyError`].
 pub fn verify_record(source: &dyn Source, options: &Options, progress: &dyn Progress) -> Result<Verified, VerifyError> {
     let mut audit = Audit::new(source, options)?;
+    audit.decodes_later = true;
     audit.advance(progress)?;
+    if !audit.credentials_decode() {
+        // Once more, so that the part of the roll is refused where it stands, with all that follows from it.
+        audit = Audit::new(source, options)?;
+        audit.advance(progress)?;
+    }
     Ok(audit.finish())
 }
 
@@ -113,6 +121,8 @@ pub(crate) struct Audit<'a> {
     offsets: Vec<u32>,
     /// The first failure after which something could not be looked at.
     obstacle: Option<(Check, Option<LeafIndex>)>,
+    /// Credentials of the roll are decoded at the end: those of whom ballots are verified need not be decoded twice.
+    decodes_later: bool,
     threads: std::sync::Arc<rayon::ThreadPool>,
 }
 
@@ -143,6 +153,7 @@ impl<'a> Audit<'a> {
             codes: checks::whole::Codes::default(),
             offsets: vec![],
             obstacle,
+            decodes_later: false,
             threads,
         })
     }
@@ -160,6 +171,13 @@ impl<'a> Audit<'a> {
         self.run(progress)?;
         progress.finish();
         Ok(())
+    }
+
+    /// Whether the credentials of all who have not voted are group elements; on all cores.
+    fn credentials_decode(&self) -> bool {
+        let decodes = |credential: CredentialKey| credential.0.decode_non_identity().is_ok();
+        let of_state = |state: &RecordState| state.undecoded().par_bridge().all(decodes);
+        self.state.as_ref().is_none_or(|state| self.threads.install(|| of_state(state)))
     }
 
     pub(crate) fn tree_size(&self) -> u64 {
@@ -218,7 +236,7 @@ impl<'a> Audit<'a> {
             return Ok(());
         }
         match entry.body {
-            Body::Leaf(leaf, bytes, decoded) => self.leaf(index, &leaf, &bytes, decoded.as_ref()),
+            Body::Leaf(leaf, bytes) => self.leaf(index, &leaf, &bytes),
             Body::Verified(ballot) => {
                 self.facts.proofs += 1;
                 checks::ballots::good(self, index, &ballot)?;
@@ -234,7 +252,7 @@ impl<'a> Audit<'a> {
         Ok(())
     }
 
-    fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8], decoded: Option<&DecodedCredentials>) {
+    fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8]) {
         let Some(state) = &mut self.state else { return };
         let announced = state.closes_at_ms();
         // After a refusal the state has fewer entries than the log: the position is compared here instead.
@@ -247,7 +265,7 @@ impl<'a> Audit<'a> {
             _ => None,
         };
         let applied = match leaf {
-            Leaf::RollPart(part) => state.apply_roll_part(part, decoded, bytes),
+            Leaf::RollPart(part) if self.decodes_later => state.apply_roll_part_undecoded(part, bytes),
             _ => state.apply(moved.as_ref().unwrap_or(leaf), bytes),
         };
         match applied {

@@ -16,7 +16,7 @@ use veritally_crypto::ballot::{BallotContext, BallotError, EncryptedBallot, Veri
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::{DecodedCredentials, Leaf};
+use veritally_crypto::leaves::Leaf;
 use veritally_crypto::log::tiles::{TILE_WIDTH, TilePath, bundles_of, decode_entries};
 
 use crate::VerifyError;
@@ -49,8 +49,8 @@ const MISSING: &str = "is missing";
 /// An entry as it was found.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Anything but a ballot, with its bytes; of a part of the roll the credentials, if all are group elements.
-    Leaf(Box<Leaf>, Vec<u8>, Option<DecodedCredentials>),
+    /// Anything but a ballot, with its bytes.
+    Leaf(Box<Leaf>, Vec<u8>),
     /// A ballot whose proof is not looked at yet.
     Ballot(EncryptedBallot),
     /// A ballot whose proof holds.
@@ -263,10 +263,7 @@ fn parse(bytes: &[u8]) -> Body {
     match Leaf::parse(bytes) {
         Ok(Leaf::Ballot(_)) => EncryptedBallot::parse(bytes)
             .map_or_else(|e| Body::Malformed(CanonicalError::Malformed(e.to_string()), bytes.to_vec()), Body::Ballot),
-        Ok(leaf) => {
-            let decoded = if let Leaf::RollPart(part) = &leaf { DecodedCredentials::of(part) } else { None };
-            Body::Leaf(Box::new(leaf), bytes.to_vec(), decoded)
-        }
+        Ok(leaf) => Body::Leaf(Box::new(leaf), bytes.to_vec()),
         Err(error) => Body::Malformed(error, bytes.to_vec()),
     }
 }

@@ -1,6 +1,7 @@
 //! V1, V11 to V15: manifest, trustees, roll, schedule.
 
 use serde_json::{Value, json};
+use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::sample::{OPENS_AT_MS, SampleError};
 use veritally_verifier::sample::collusion;
@@ -80,6 +81,17 @@ pub(super) const CASES: &[Case] = &[
     }),
     case("roll-not-sorted", "V13", REGISTRAR, "The roll is in the order of the registrar's list of names.", || {
         published(ROLL_PART, |e| swap_items(&mut e["entries"], 0, 1))
+    }),
+    case("roll-without-a-key", "V13", REGISTRAR, "A credential is no public key: nobody can vote with it.", || {
+        published(ROLL_PART, |e| {
+            // The last of all in the order of the roll.
+            if let Some(last) = e["entries"].as_array_mut().and_then(|entries| entries.last_mut()) {
+                last["credential"] = json!(EncodedPoint([0xff; 32]));
+            }
+        })
+    }),
+    case("roll-identity", "V13", REGISTRAR, "A credential is the identity: everybody knows its secret.", || {
+        published(ROLL_PART, |e| e["entries"][0]["credential"] = json!(EncodedPoint::IDENTITY))
     }),
     case("roll-unknown-style", "V13", REGISTRAR, "A voter gets a ballot that there is not.", || {
         published(ROLL_PART, |e| e["entries"][0]["style"] = json!("king"))

@@ -63,7 +63,10 @@ impl<'a> Decoded<'a> {
         points.push(point("e_data", &leaf.e_data)?);
         points.push(non_identity("credential", &leaf.credential)?);
         points.push(point("v", &leaf.v)?);
-        let f = leaf.f.iter().map(|f| scalar("f", f)).collect::<Result<_, _>>()?;
+        let mut f = Vec::with_capacity(leaf.f.len());
+        for f_i in &leaf.f {
+            f.push(scalar("f", f_i)?);
+        }
         let z = [
             scalar("z_1", &leaf.z_1)?,
             scalar("z_2", &leaf.z_2)?,

@@ -38,25 +38,6 @@ pub struct RollPart {
     pub tag: RollPartTag,
 }
 
-/// The credentials of a part of the roll, known to be group elements other than the identity: the costly half of its check,
-/// which needs no state and so can be made on any thread, before [`crate::record::RecordState::apply_roll_part`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecodedCredentials(Vec<EncodedPoint>);
-
-impl DecodedCredentials {
-    /// `None` when one of them is no group element, or the identity.
-    #[must_use]
-    pub fn of(part: &RollPart) -> Option<Self> {
-        let credentials =
-            part.entries.iter().map(|entry| entry.credential.decode_non_identity().map(|_| entry.credential));
-        credentials.collect::<Result<_, _>>().ok().map(Self)
-    }
-
-    pub(crate) fn are_those_of(&self, part: &RollPart) -> bool {
-        self.0.iter().eq(part.entries.iter().map(|entry| &entry.credential))
-    }
-}
-
 /// The end of the roll: count, weight and hash of all parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@ use super::{Phase, RecordState, Rejection};
 use crate::credential::CredentialKey;
 use crate::hash::{Hash, Hasher};
 use crate::id::LeafIndex;
-use crate::leaves::{DecodedCredentials, Reissue, Roll, RollPart};
+use crate::leaves::{Reissue, Roll, RollPart};
 use crate::log::merkle::leaf_hash;
 use crate::signature;
 use crate::tally::VoterClass;
@@ -127,17 +127,32 @@ impl RecordState {
             .map_err(|source| Rejection::Signature { who: "registrar".into(), source })
     }
 
-    /// As [`RecordState::apply`], for a part of the roll whose credentials were decoded before, if they are there.
+    pub(super) fn apply_roll_part(&mut self, part: &RollPart, bytes: &[u8]) -> Result<(), Rejection> {
+        let decode = |credential: &CredentialKey| credential.0.decode_non_identity().is_ok();
+        self.apply_roll_part_where(decode, part, bytes)
+    }
+
+    /// As [`RecordState::apply`], for a part of the roll whose credentials are decoded later.
+    ///
+    /// ⚠ Not before [`RecordState::undecoded`] is looked through is the state what the rules make of the entries.
     ///
     /// # Errors
     /// [`Rejection`].
-    pub fn apply_roll_part(
+    pub fn apply_roll_part_undecoded(&mut self, part: &RollPart, bytes: &[u8]) -> Result<(), Rejection> {
+        self.apply_roll_part_where(|_| true, part, bytes)
+    }
+
+    /// The credentials of the roll but for those that cast a ballot: its check has decoded them.
+    pub fn undecoded(&self) -> impl Iterator<Item = CredentialKey> + Send {
+        self.roll.voters.iter().filter(|voter| voter.counter == 0).map(|voter| voter.credential)
+    }
+
+    fn apply_roll_part_where(
         &mut self,
+        valid: impl Fn(&CredentialKey) -> bool,
         part: &RollPart,
-        decoded: Option<&DecodedCredentials>,
         bytes: &[u8],
     ) -> Result<(), Rejection> {
-        let decoded = decoded.is_some_and(|decoded| decoded.are_those_of(part));
         let refuse = |problem| Rejection::RollPart { part: part.part, problem };
         self.expect_phase("part of the roll", &[Phase::Setup])?;
         if self.roll.hash.is_some() {
@@ -157,11 +172,8 @@ impl RecordState {
                 return Err(refuse("entries are sorted by credential, without duplicates"));
             }
             last = Some(credential);
-            if !decoded {
-                entry
-                    .credential
-                    .decode_non_identity()
-                    .map_err(|_| refuse("a credential is not a valid group element"))?;
+            if !valid(&credential) {
+                return Err(refuse("a credential is not a valid group element"));
             }
             let (style, _) = self.manifest.style(&entry.style).ok_or(refuse("a ballot style does not exist"))?;
             let group = self.manifest.group(&entry.group).ok_or(refuse("a reporting group does not exist"))?;

@@ -14,7 +14,7 @@ use crate::words::count;
 /// Leaf 0.
 pub(crate) fn start(audit: &mut Audit<'_>, body: Body) {
     let (bytes, manifest) = match body {
-        Body::Leaf(leaf, bytes, _) => match *leaf {
+        Body::Leaf(leaf, bytes) => match *leaf {
             Leaf::Manifest(manifest) => (bytes, Some(manifest)),
             _ => (bytes, None),
         },
