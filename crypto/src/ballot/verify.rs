@@ -11,7 +11,7 @@ impl BallotContext {
     /// True when all checks of all these ballots hold. Their weights: an XOF keyed with fresh randomness and the hashes of all
     /// the ballots' bytes.
     fn fold(&self, ballots: &[(&EncryptedBallot, &Decoded<'_>)], rng: &mut impl CryptoRng) -> bool {
-        let hashes: Vec<u8> = ballots.iter().flat_map(|(ballot, _)| ballot.hash().0).collect();
+        let hashes = ballots.iter().map(|(ballot, _)| ballot.hash().0).collect::<Vec<_>>().concat();
         let mut transcript = Transcript::protocol("batch");
         transcript.append_message(b"ballots", &hashes);
         let weights = transcript.nonces(&[], rng).weights(ballots.len());
