@@ -120,6 +120,12 @@ impl Credential {
 pub struct CredentialKey(pub EncodedPoint);
 
 impl CredentialKey {
+    /// Whether it is a group element other than the identity.
+    #[must_use]
+    pub fn is_valid(self) -> bool {
+        self.0.decode_non_identity().is_ok()
+    }
+
     /// The short name that letters and look-ups show.
     #[must_use]
     pub fn public_id(&self) -> String {

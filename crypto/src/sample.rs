@@ -249,6 +249,19 @@ impl SampleElection {
     /// # Errors
     /// When the roll is refused.
     pub fn roll(&mut self, voters: &[(&str, &str, u64)], rng: &mut impl CryptoRng) -> Result<(), SampleError> {
+        self.roll_with(voters, &[], rng)
+    }
+
+    /// As [`SampleElection::roll`]; on the roll are also `others`, whose credentials nobody looks at.
+    ///
+    /// # Errors
+    /// When the roll is refused.
+    pub fn roll_with(
+        &mut self,
+        voters: &[(&str, &str, u64)],
+        others: &[RollEntry],
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), SampleError> {
         let fingerprint = self.fingerprint();
         for (style, group, weight) in voters {
             let code = CredentialCode::random(rng);
@@ -257,14 +270,17 @@ impl SampleElection {
                 RollEntry { credential: credential.public().0, group: id(group)?, style: id(style)?, weight: *weight };
             self.voters.push(SampleVoter { code, credential, entry });
         }
-        let mut entries: Vec<_> = self.voters.iter().map(|voter| voter.entry.clone()).collect();
+        let mut entries: Vec<_> = self.voters.iter().map(|voter| &voter.entry).chain(others).cloned().collect();
         entries.sort_by_key(|entry| entry.credential);
         let registrar = SigningSecret::from_seed(&self.registrar.expose_seed());
         let mut hashes = vec![];
         for (chunk, part) in entries.chunks(400).zip(0..) {
             let part = RollPart { entries: chunk.to_vec(), part, signature: None, tag: RollPartTag };
-            self.append_signed(part, &registrar)?;
-            hashes.push(self.entries.last().map(|bytes| Hash::of(bytes)).unwrap_or_default());
+            let part = sign(part, &fingerprint, &registrar)?;
+            let bytes = canonical::to_bytes(&part)?;
+            self.state.apply_roll_part_undecoded(&part, &bytes)?;
+            hashes.push(Hash::of(&bytes));
+            self.entries.push(bytes);
         }
         let roll = Roll {
             count: entries.len() as u64,

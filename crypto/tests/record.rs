@@ -409,8 +409,8 @@ fn a_credential_that_is_no_group_element_is_refused_or_left_to_who_decodes_it_la
         let error = election.state.apply(&Leaf::RollPart(part.clone()), &bytes).unwrap_err();
         assert!(error.to_string().contains("not a valid group element"), "{error}");
         election.state.apply_roll_part_undecoded(&part, &bytes).unwrap();
-        let undecoded: Vec<_> = election.state.undecoded().map(|credential| credential.0).collect();
-        assert!(undecoded.len() == 2 && undecoded.contains(&wrong), "{undecoded:?}");
+        let credentials: Vec<_> = election.state.without_ballot().iter().map(|credential| credential.0).collect();
+        assert!(credentials.len() == 2 && credentials.contains(&wrong), "{credentials:?}");
     }
 }
 
@@ -418,8 +418,8 @@ fn a_credential_that_is_no_group_element_is_refused_or_left_to_who_decodes_it_la
 fn only_a_ballot_spares_a_credential_the_decoding() {
     let (election, _) = voted("a", |_| {}, &[("all", "all", 1), ("all", "all", 1)]);
     let voted = election.state.voters().find(|voter| voter.counter > 0).unwrap().credential;
-    let undecoded: Vec<_> = election.state.undecoded().collect();
-    assert!(undecoded.len() == 1 && undecoded[0] != voted);
+    let others = election.state.without_ballot();
+    assert!(others.len() == 1 && others[0] != voted);
 }
 
 #[test]

@@ -121,7 +121,8 @@ pub(crate) struct Audit<'a> {
     offsets: Vec<u32>,
     /// The first failure after which something could not be looked at.
     obstacle: Option<(Check, Option<LeafIndex>)>,
-    /// Credentials of the roll are decoded at the end: those of whom ballots are verified need not be decoded twice.
+    /// The roll's credentials are still to be decoded: at the end, when ballots have decoded most of them. ⚠ Until then there is
+    /// no state to hand out.
     decodes_later: bool,
     threads: std::sync::Arc<rayon::ThreadPool>,
 }
@@ -173,11 +174,12 @@ impl<'a> Audit<'a> {
         Ok(())
     }
 
-    /// Whether the credentials of all who have not voted are group elements; on all cores.
-    fn credentials_decode(&self) -> bool {
-        let decodes = |credential: CredentialKey| credential.0.decode_non_identity().is_ok();
-        let of_state = |state: &RecordState| state.undecoded().par_bridge().all(decodes);
-        self.state.as_ref().is_none_or(|state| self.threads.install(|| of_state(state)))
+    /// Whether the credentials that no ballot has decoded are group elements other than the identity; on all cores.
+    fn credentials_decode(&mut self) -> bool {
+        let all_valid = |state: &RecordState| state.without_ballot().into_par_iter().all(CredentialKey::is_valid);
+        let sound = self.state.as_ref().is_none_or(|state| self.threads.install(|| all_valid(state)));
+        self.decodes_later = !sound;
+        sound
     }
 
     pub(crate) fn tree_size(&self) -> u64 {
@@ -422,6 +424,7 @@ impl<'a> Audit<'a> {
         }
         let (mut state, mut uncosigned) = (None, None);
         match report.failed().as_slice() {
+            _ if self.decodes_later => {}
             [] => state = self.state.take(),
             [only] if *only == Check::Witnesses.id() => uncosigned = self.state.take(),
             _ => {}

@@ -6,6 +6,7 @@ use serde_json::Value;
 use veritally_crypto::ballot::EncryptedBallot;
 use veritally_crypto::contests::{Answer, Answers, Choice, ChoiceAnswer};
 use veritally_crypto::hash::Hash;
+use veritally_crypto::leaves::RollEntry;
 use veritally_crypto::manifest::{BallotStyle, Group, Manifest};
 use veritally_crypto::sample::{SampleElection, SampleError, choice_contest, choose, english, id};
 use veritally_crypto::signature::SigningSecret;
@@ -131,8 +132,7 @@ impl Lab {
                 Stage::Keyed
             }
             Stage::Keyed => {
-                election.roll(&VOTERS, rng)?;
-                Stage::Enrolled
+                return self.enroll(&[]);
             }
             Stage::Enrolled => {
                 election.open()?;
@@ -166,6 +166,13 @@ impl Lab {
                 Stage::Published
             }
         };
+        Ok(())
+    }
+
+    /// The next stage after [`Stage::Keyed`]: the roll, with others on it whose credentials nobody looks at.
+    pub(super) fn enroll(&mut self, others: &[RollEntry]) -> Result<(), SampleError> {
+        self.record.election.roll_with(&VOTERS, others, &mut self.rng)?;
+        self.stage = Stage::Enrolled;
         Ok(())
     }
 

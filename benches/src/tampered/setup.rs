@@ -1,9 +1,11 @@
 //! V1, V11 to V15: manifest, trustees, roll, schedule.
 
 use serde_json::{Value, json};
+use veritally_crypto::credential::{CredentialCode, CredentialKey};
 use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
-use veritally_crypto::sample::{OPENS_AT_MS, SampleError};
+use veritally_crypto::leaves::RollEntry;
+use veritally_crypto::sample::{OPENS_AT_MS, SampleError, id};
 use veritally_verifier::sample::collusion;
 
 use super::{Case, Lab, Stage, Tampered, edited};
@@ -83,16 +85,18 @@ pub(super) const CASES: &[Case] = &[
         published(ROLL_PART, |e| swap_items(&mut e["entries"], 0, 1))
     }),
     case("roll-without-a-key", "V13", REGISTRAR, "A credential is no public key: nobody can vote with it.", || {
-        published(ROLL_PART, |e| {
-            // The last of all in the order of the roll.
-            if let Some(last) = e["entries"].as_array_mut().and_then(|entries| entries.last_mut()) {
-                last["credential"] = json!(EncodedPoint([0xff; 32]));
-            }
-        })
+        on_roll(EncodedPoint([0xff; 32]), false)
     }),
     case("roll-identity", "V13", REGISTRAR, "A credential is the identity: everybody knows its secret.", || {
-        published(ROLL_PART, |e| e["entries"][0]["credential"] = json!(EncodedPoint::IDENTITY))
+        on_roll(EncodedPoint::IDENTITY, false)
     }),
+    case(
+        "roll-identity-replaced",
+        "V13",
+        REGISTRAR,
+        "A credential was the identity, and is replaced by a true one.",
+        || on_roll(EncodedPoint::IDENTITY, true),
+    ),
     case("roll-unknown-style", "V13", REGISTRAR, "A voter gets a ballot that there is not.", || {
         published(ROLL_PART, |e| e["entries"][0]["style"] = json!("king"))
     }),
@@ -169,6 +173,19 @@ fn manifest(edit: impl FnOnce(&mut Value)) -> Made {
 /// A whole election with one entry edited and signed by whom it names.
 fn published(which: (&str, usize), edit: impl FnOnce(&mut Value)) -> Made {
     Lab::at(Stage::Published)?.with_forged(which, edit)
+}
+
+/// A whole election with this credential on the roll too, which does not vote; it may be replaced before others do.
+fn on_roll(credential: EncodedPoint, replaced: bool) -> Made {
+    let mut lab = Lab::at(Stage::Keyed)?;
+    lab.accuse_next();
+    lab.enroll(&[RollEntry { credential, group: id("north")?, style: id("guest")?, weight: 1 }])?;
+    if replaced {
+        let fingerprint = lab.record.election.fingerprint();
+        let new = CredentialCode::random(&mut lab.rng).credential(&fingerprint).public();
+        lab.record.election.log_reissue(CredentialKey(credential), new)?;
+    }
+    lab.finish()
 }
 
 fn hash(text: &str) -> Value {

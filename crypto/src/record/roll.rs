@@ -128,13 +128,12 @@ impl RecordState {
     }
 
     pub(super) fn apply_roll_part(&mut self, part: &RollPart, bytes: &[u8]) -> Result<(), Rejection> {
-        let decode = |credential: &CredentialKey| credential.0.decode_non_identity().is_ok();
-        self.apply_roll_part_where(decode, part, bytes)
+        self.apply_roll_part_where(CredentialKey::is_valid, part, bytes)
     }
 
-    /// As [`RecordState::apply`], for a part of the roll whose credentials are decoded later.
+    /// As [`RecordState::apply`], for a part of the roll whose credentials are not decoded yet.
     ///
-    /// ⚠ Not before [`RecordState::undecoded`] is looked through is the state what the rules make of the entries.
+    /// ⚠ The state may be trusted only once all of [`RecordState::without_ballot`] are [valid](CredentialKey::is_valid).
     ///
     /// # Errors
     /// [`Rejection`].
@@ -142,14 +141,17 @@ impl RecordState {
         self.apply_roll_part_where(|_| true, part, bytes)
     }
 
-    /// The credentials of the roll but for those that cast a ballot: its check has decoded them.
-    pub fn undecoded(&self) -> impl Iterator<Item = CredentialKey> + Send {
-        self.roll.voters.iter().filter(|voter| voter.counter == 0).map(|voter| voter.credential)
+    /// The credentials of the roll, replaced ones too, of which no ballot was admitted. The others' ballots were verified, and so
+    /// their credentials decoded, unless somebody said otherwise (`VerifiedBallot::trust_stored`).
+    #[must_use]
+    pub fn without_ballot(&self) -> Vec<CredentialKey> {
+        let voters = self.roll.voters.iter().filter(|voter| voter.counter == 0);
+        voters.map(|voter| voter.credential).collect()
     }
 
     fn apply_roll_part_where(
         &mut self,
-        valid: impl Fn(&CredentialKey) -> bool,
+        valid: impl Fn(CredentialKey) -> bool,
         part: &RollPart,
         bytes: &[u8],
     ) -> Result<(), Rejection> {
@@ -172,7 +174,7 @@ impl RecordState {
                 return Err(refuse("entries are sorted by credential, without duplicates"));
             }
             last = Some(credential);
-            if !valid(&credential) {
+            if !valid(credential) {
                 return Err(refuse("a credential is not a valid group element"));
             }
             let (style, _) = self.manifest.style(&entry.style).ok_or(refuse("a ballot style does not exist"))?;

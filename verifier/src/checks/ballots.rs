@@ -33,6 +33,7 @@ pub(crate) fn bad(
     error: BallotError,
 ) -> Result<(), SourceError> {
     let Some(state) = &audit.state else { return Ok(()) };
+    // ⚠ Only what was decoded, its credential too, came as far as the five checks: V13 relies on that.
     if !matches!(error, BallotError::Check(_)) {
         refuse(audit, index, &ballot, &Rejection::Ballot(error));
         return Ok(());
