@@ -10,7 +10,7 @@ use veritally_crypto::ballot::{BallotContext, EncryptedBallot};
 use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::{Head, Leaf, RevealTag, TallyHead};
+use veritally_crypto::leaves::{Head, Leaf, RevealTag, RollEntry, TallyHead};
 use veritally_crypto::log::tiles::{TILE_WIDTH, TileKind, TilePath};
 use veritally_crypto::manifest::Manifest;
 use veritally_crypto::record::{RecordState, Rejection};
@@ -92,6 +92,10 @@ pub(crate) struct Culprits {
     /// What completed the counts: the k-th trustee's shares, or an agreement when nothing is decrypted.
     pub(crate) counted: Option<LeafIndex>,
     pub(crate) result: Option<LeafIndex>,
+}
+
+fn credential_of(entry: &RollEntry) -> CredentialKey {
+    CredentialKey(entry.credential)
 }
 
 fn reveals(leaf: &Leaf) -> bool {
@@ -176,10 +180,14 @@ impl<'a> Audit<'a> {
 
     /// Whether the credentials that no ballot has decoded are group elements other than the identity; on all cores.
     fn credentials_decode(&mut self) -> bool {
-        let all_valid = |state: &RecordState| state.without_ballot().into_par_iter().all(CredentialKey::is_valid);
-        let sound = self.state.as_ref().is_none_or(|state| self.threads.install(|| all_valid(state)));
+        let credentials = self.state.as_ref().map(RecordState::without_ballot);
+        let sound = self.all_valid(credentials.into_par_iter().flatten());
         self.decodes_later = !sound;
         sound
+    }
+
+    fn all_valid(&self, credentials: impl ParallelIterator<Item = CredentialKey>) -> bool {
+        self.threads.install(|| credentials.all(CredentialKey::is_valid))
     }
 
     pub(crate) fn tree_size(&self) -> u64 {
@@ -255,6 +263,11 @@ impl<'a> Audit<'a> {
     }
 
     fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8]) {
+        // On all cores; if one is not, the state itself looks, and refuses the part.
+        let decode_here = match leaf {
+            Leaf::RollPart(part) => !self.decodes_later && !self.all_valid(part.entries.par_iter().map(credential_of)),
+            _ => false,
+        };
         let Some(state) = &mut self.state else { return };
         let announced = state.closes_at_ms();
         // After a refusal the state has fewer entries than the log: the position is compared here instead.
@@ -267,7 +280,7 @@ impl<'a> Audit<'a> {
             _ => None,
         };
         let applied = match leaf {
-            Leaf::RollPart(part) if self.decodes_later => state.apply_roll_part_undecoded(part, bytes),
+            Leaf::RollPart(part) if !decode_here => state.apply_roll_part_undecoded(part, bytes),
             _ => state.apply(moved.as_ref().unwrap_or(leaf), bytes),
         };
         match applied {

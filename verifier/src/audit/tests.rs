@@ -7,13 +7,15 @@ use rand::rngs::StdRng;
 use veritally_crypto::ballot::BallotError;
 use veritally_crypto::canonical::CanonicalError;
 use veritally_crypto::contests::Choice;
-use veritally_crypto::group::{RistrettoPoint, Scalar};
+use veritally_crypto::group::{EncodedPoint, RistrettoPoint, Scalar};
+use veritally_crypto::hash::Hash;
 use veritally_crypto::id::TrusteeId;
+use veritally_crypto::leaves::{Base64Bytes, Leaf, Part, RollEntry};
 use veritally_crypto::manifest::{Group, ManifestError};
 use veritally_crypto::record::Rejection;
 use veritally_crypto::sample::{SampleElection, choice_contest, choose, english, id};
 
-use super::Audit;
+use super::{Audit, verify_record};
 use crate::checks::rejections::check_of;
 use crate::checks::{cells, counts, tally, trustees};
 use crate::report::CheckReport;
@@ -88,6 +90,58 @@ fn two_ballots_with_one_readable_code_fail_v28_and_the_later_one_is_named() {
     let (check, first) = (line(&report, "V28"), ballots[0]);
     assert_eq!(check.entries, [ballots[2]]);
     assert!(check.message.contains(&format!("its confirmation code is that of entry {first}.")), "{}", check.message);
+}
+
+/// An election in which somebody with this credential is on the roll and stays at home.
+fn with_stranger(credential: EncodedPoint) -> (Memory, SampleRecord) {
+    let rng = &mut StdRng::seed_from_u64(7);
+    let mut election = SampleElection::start((2, 3), |_| {}, rng).unwrap();
+    let stranger = RollEntry { credential, group: id("all").unwrap(), style: id("all").unwrap(), weight: 1 };
+    election.ceremony(rng).unwrap();
+    election.roll_with(&[("all", "all", 1)], &[stranger], rng).unwrap();
+    election.open().unwrap();
+    election.cast(0, &choose("chair", &["a"], false).unwrap(), rng).unwrap();
+    election.finish(rng).unwrap();
+    let record = SampleRecord::new(election, rng).unwrap();
+    (record.files().unwrap(), record)
+}
+
+#[test]
+fn a_credential_that_is_no_key_fails_v13_whether_it_is_looked_at_at_once_or_at_the_end() {
+    let options = Options::default();
+    let good = EncodedPoint::from(&RistrettoPoint::mul_base(&Scalar::ONE));
+    for (credential, failed) in
+        [(good, vec![]), (EncodedPoint::IDENTITY, vec!["V13"]), (EncodedPoint([0xff; 32]), vec!["V13"])]
+    {
+        let (files, record) = with_stranger(credential);
+        // As follow mode does.
+        let mut audit = Audit::new(&files, &options).unwrap();
+        audit.advance(&NoProgress).unwrap();
+        let at_once = audit.finish();
+        let at_the_end = verify_record(&files, &options, &NoProgress).unwrap();
+        assert_eq!(at_once.report.failed(), failed);
+        assert_eq!(at_once.report, at_the_end.report);
+        if !failed.is_empty() {
+            assert_eq!(line(&at_once.report, "V13").entries, places(&record, "roll-part/v1"));
+        }
+        assert_eq!(at_the_end.state.is_some(), failed.is_empty());
+        // Before it was looked at, nobody may build on the state.
+        let mut audit = Audit::new(&files, &options).unwrap();
+        audit.decodes_later = true;
+        audit.advance(&NoProgress).unwrap();
+        assert!(audit.finish().state.is_none());
+    }
+}
+
+#[test]
+fn a_reveal_in_parts_is_a_reveal() {
+    let part = |tag: &str| {
+        let (trustee, chunk) = (TrusteeId(1), Base64Bytes(vec![0]));
+        let (message, tag) = (Hash::ZERO, tag.to_owned());
+        Leaf::Part(Part { chunk, message, part: 1, parts: 2, signature: None, trustee, tag })
+    };
+    assert!(super::reveals(&part("trustee-reveal-part/v1")));
+    assert!(!super::reveals(&part("trustee-shares-part/v1")));
 }
 
 #[test]
