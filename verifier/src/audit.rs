@@ -78,7 +78,7 @@ pub(crate) struct Facts {
     /// Time of the closing, and the announced one.
     pub(crate) closed_at_ms: Option<(u64, u64)>,
     pub(crate) abandoned: Option<String>,
-    /// Ballots whose proof was looked at.
+    /// Ballots whose proof holds.
     pub(crate) proofs: u64,
     pub(crate) culprits: Culprits,
 }
@@ -251,10 +251,7 @@ impl<'a> Audit<'a> {
                 self.facts.proofs += 1;
                 checks::ballots::good(self, index, &ballot)?;
             }
-            Body::BadBallot(ballot, error) => {
-                self.facts.proofs += 1;
-                checks::ballots::bad(self, index, ballot, error)?;
-            }
+            Body::BadBallot(ballot, error) => checks::ballots::bad(self, index, ballot, error)?,
             Body::Ballot(ballot) => checks::ballots::out_of_phase(self, index, &ballot),
             Body::Malformed(error, bytes) => checks::entries::malformed(self, index, &error, &bytes),
             Body::Taken => {}
@@ -272,7 +269,7 @@ impl<'a> Audit<'a> {
         let announced = state.closes_at_ms();
         // After a refusal the state has fewer entries than the log: the position is compared here instead.
         let moved = match leaf {
-            Leaf::TallyHead(head) if self.refused.any() => {
+            Leaf::TallyHead(head) => {
                 let of_state = state.head().tree_size;
                 let tree_size = if head.tree_size == index { of_state } else { of_state + 1 };
                 Some(Leaf::TallyHead(TallyHead { tree_size, ..head.clone() }))

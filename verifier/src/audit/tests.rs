@@ -15,10 +15,10 @@ use veritally_crypto::manifest::{Group, ManifestError};
 use veritally_crypto::record::Rejection;
 use veritally_crypto::sample::{SampleElection, choice_contest, choose, english, id};
 
-use super::{Audit, verify_record};
+use super::{Audit, Subject, verify_record};
 use crate::checks::rejections::check_of;
 use crate::checks::{cells, counts, tally, trustees};
-use crate::report::CheckReport;
+use crate::report::{CheckReport, Status};
 use crate::sample::SampleRecord;
 use crate::source::Memory;
 use crate::{NoProgress, Options};
@@ -122,7 +122,15 @@ fn a_credential_that_is_no_key_fails_v13_whether_it_is_looked_at_at_once_or_at_t
         assert_eq!(at_once.report.failed(), failed);
         assert_eq!(at_once.report, at_the_end.report);
         if !failed.is_empty() {
-            assert_eq!(line(&at_once.report, "V13").entries, places(&record, "roll-part/v1"));
+            let part = places(&record, "roll-part/v1");
+            assert_eq!(line(&at_once.report, "V13").entries, part);
+            // What follows from it, and why; signatures are not looked at behind it.
+            for (id, before) in [("V10", ""), ("V14", " to the end")] {
+                let (check, part) = (line(&at_once.report, id), part[0]);
+                let because = "because of V13 (Electoral roll), entry";
+                assert_eq!(check.status, Status::NotReached);
+                assert!(check.message.contains(&format!("{before}, {because} {part}.")), "{}", check.message);
+            }
         }
         assert_eq!(at_the_end.state.is_some(), failed.is_empty());
         // Before it was looked at, nobody may build on the state.
@@ -131,6 +139,44 @@ fn a_credential_that_is_no_key_fails_v13_whether_it_is_looked_at_at_once_or_at_t
         audit.advance(&NoProgress).unwrap();
         assert!(audit.finish().state.is_none());
     }
+}
+
+#[test]
+fn what_follows_from_a_refused_ballot_leaves_other_signatures_checked() {
+    let (files, record) = published();
+    let options = Options::default();
+    let mut audit = Audit::new(&files, &options).unwrap();
+    audit.advance(&NoProgress).unwrap();
+    let ballots = places(&record, "ballot/v1");
+    let subject = Subject::Ballot(record.election.voters[0].credential.public());
+    audit.refused.add(ballots[0], subject);
+    audit.refuse(ballots[1], subject, None, &Rejection::Counter { found: 2, expected: 1 }, "");
+    let report = audit.finish().report;
+    assert_eq!((line(&report, "V18").status, line(&report, "V10").status), (Status::NotReached, Status::Pass));
+    assert!(report.failed().is_empty());
+}
+
+#[test]
+fn other_entries_than_were_signed_for_are_noticed() {
+    let (files, _) = published();
+    let options = Options::default();
+    let mut audit = Audit::new(&files, &options).unwrap();
+    audit.advance(&NoProgress).unwrap();
+    assert!(audit.is_what_was_signed());
+    audit.tree.push(Hash::ZERO);
+    assert!(!audit.is_what_was_signed());
+}
+
+#[test]
+fn a_published_spoiled_ballot_has_a_code_of_its_own_too() {
+    let rng = &mut StdRng::seed_from_u64(7);
+    let mut election = SampleElection::open_with(2, rng).unwrap();
+    let answers = choose("chair", &["a"], false).unwrap();
+    election.publish_spoiled(0, &answers, rng).unwrap();
+    election.cast(1, &answers, rng).unwrap();
+    let record = SampleRecord::new(election, rng).unwrap();
+    let report = verify_record(&record.files().unwrap(), &Options::default(), &NoProgress).unwrap().report;
+    assert_eq!(line(&report, "V28").message, "2 ballots have codes of their own.");
 }
 
 #[test]
