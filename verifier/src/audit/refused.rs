@@ -244,19 +244,5 @@ impl Refused {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_of_the_state_are_found_in_the_log() {
-        let mut refused = Refused::default();
-        assert_eq!(refused.position(5), 5);
-        for index in [2, 3, 7] {
-            refused.add(index, Subject::Other);
-        }
-        // The log's entries 0 1 4 5 6 8 9 are the state's 0 1 2 3 4 5 6.
-        let found: Vec<_> = (0..7).map(|i| refused.position(i)).collect();
-        assert_eq!(found, [0, 1, 4, 5, 6, 8, 9]);
-    }
-}
+#[cfg(all(test, feature = "sample-record"))]
+mod tests;

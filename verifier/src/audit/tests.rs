@@ -180,7 +180,7 @@ fn a_published_spoiled_ballot_has_a_code_of_its_own_too() {
 }
 
 #[test]
-fn a_reveal_in_parts_is_a_reveal() {
+fn parts_are_of_the_message_that_they_are_parts_of() {
     let part = |tag: &str| {
         let (trustee, chunk) = (TrusteeId(1), Base64Bytes(vec![0]));
         let (message, tag) = (Hash::ZERO, tag.to_owned());
@@ -188,6 +188,8 @@ fn a_reveal_in_parts_is_a_reveal() {
     };
     assert!(super::reveals(&part("trustee-reveal-part/v1")));
     assert!(!super::reveals(&part("trustee-shares-part/v1")));
+    assert_eq!(Subject::of(&part("trustee-reveal-part/v1")), Subject::CeremonyPart(TrusteeId(1)));
+    assert_eq!(Subject::of(&part("decryption-share-part/v1")), Subject::SharePart(TrusteeId(1)));
 }
 
 #[test]
