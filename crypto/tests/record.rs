@@ -9,10 +9,10 @@ use veritally_crypto::group::EncodedPoint;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::leaves::{
     Abandonment, AbandonmentTag, Closing, ClosingTag, ElectionResult, Extension, ExtensionTag, Head, Leaf, Reissue,
-    ReissueTag, ResultTag, RollPart,
+    ReissueTag, ResultTag, RollEntry, RollPart,
 };
 use veritally_crypto::manifest::{BallotStyle, Group, Manifest};
-use veritally_crypto::record::{Phase, Rejection};
+use veritally_crypto::record::{Phase, RecordState, Rejection};
 use veritally_crypto::sample::{OPENS_AT_MS, SampleElection, SampleError, choose, english, id};
 use veritally_crypto::signature::{SigningSecret, sign};
 
@@ -361,16 +361,11 @@ fn a_roll_that_is_unsorted_repeated_or_over_the_total_weight_is_refused() {
     for _ in 0..3 {
         let code = CredentialCode::random(&mut rng);
         let credential = code.credential(&election.fingerprint()).public().0;
-        registrar_list.push(veritally_crypto::leaves::RollEntry {
-            credential,
-            group: id("all").unwrap(),
-            style: id("all").unwrap(),
-            weight: 1,
-        });
+        registrar_list.push(RollEntry { credential, group: id("all").unwrap(), style: id("all").unwrap(), weight: 1 });
     }
     registrar_list.sort_by_key(|e| std::cmp::Reverse(e.credential));
     let registrar = SigningSecret::from_seed(&election.registrar.expose_seed());
-    let part = |entries: &[veritally_crypto::leaves::RollEntry]| RollPart {
+    let part = |entries: &[RollEntry]| RollPart {
         entries: entries.to_vec(),
         part: 0,
         signature: None,
@@ -384,33 +379,18 @@ fn a_roll_that_is_unsorted_repeated_or_over_the_total_weight_is_refused() {
     election.append_signed(part(&registrar_list), &registrar).unwrap();
 }
 
-/// An election up to the roll, and a part of a roll whose first credential is `wrong`, signed.
-fn part_with(wrong: EncodedPoint, rng: &mut StdRng) -> (SampleElection, RollPart, Vec<u8>) {
-    let mut honest = SampleElection::start((2, 3), |_| {}, rng).unwrap();
-    honest.ceremony(rng).unwrap();
-    honest.roll(&[("all", "all", 1), ("all", "all", 1)], rng).unwrap();
-    let is_part = |entry: &&Vec<u8>| matches!(Leaf::parse(entry), Ok(Leaf::RollPart(_)));
-    let Leaf::RollPart(good) = Leaf::parse(honest.entries.iter().find(is_part).unwrap()).unwrap() else { panic!() };
-    let election = SampleElection::start((2, 3), |_| {}, rng).unwrap();
-    let mut part = RollPart { signature: None, ..good };
-    part.entries[0].credential = wrong;
-    part.entries.sort_unstable_by_key(|entry| entry.credential);
-    let registrar = SigningSecret::from_seed(&election.registrar.expose_seed());
-    let part = sign(part, &election.fingerprint(), &registrar).unwrap();
-    let bytes = canonical::to_bytes(&part).unwrap();
-    (election, part, bytes)
-}
-
 #[test]
 fn a_credential_that_is_no_group_element_is_refused_or_left_to_who_decodes_it_later() {
     let mut rng = rng(6);
     for wrong in [EncodedPoint::IDENTITY, EncodedPoint([0xff; 32])] {
-        let (mut election, part, bytes) = part_with(wrong, &mut rng);
-        let error = election.state.apply(&Leaf::RollPart(part.clone()), &bytes).unwrap_err();
-        assert!(error.to_string().contains("not a valid group element"), "{error}");
-        election.state.apply_roll_part_undecoded(&part, &bytes).unwrap();
+        let mut election = SampleElection::start((2, 3), |_| {}, &mut rng).unwrap();
+        let stranger = RollEntry { credential: wrong, group: id("all").unwrap(), style: id("all").unwrap(), weight: 1 };
+        election.roll_with(&[("all", "all", 1)], &[stranger], &mut rng).unwrap();
         let credentials: Vec<_> = election.state.without_ballot().iter().map(|credential| credential.0).collect();
         assert!(credentials.len() == 2 && credentials.contains(&wrong), "{credentials:?}");
+        let (manifest, part) = (&election.entries[0], &election.entries[1]);
+        let error = RecordState::start(manifest).unwrap().apply(&Leaf::parse(part).unwrap(), part).unwrap_err();
+        assert!(error.to_string().contains("not a valid group element"), "{error}");
     }
 }
 

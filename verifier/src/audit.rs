@@ -10,7 +10,7 @@ use veritally_crypto::ballot::{BallotContext, EncryptedBallot};
 use veritally_crypto::credential::CredentialKey;
 use veritally_crypto::hash::Hash;
 use veritally_crypto::id::LeafIndex;
-use veritally_crypto::leaves::{Head, Leaf, RevealTag, RollEntry, TallyHead};
+use veritally_crypto::leaves::{Head, Leaf, RevealTag, TallyHead};
 use veritally_crypto::log::tiles::{TILE_WIDTH, TileKind, TilePath};
 use veritally_crypto::manifest::Manifest;
 use veritally_crypto::record::{RecordState, Rejection};
@@ -92,10 +92,6 @@ pub(crate) struct Culprits {
     /// What completed the counts: the k-th trustee's shares, or an agreement when nothing is decrypted.
     pub(crate) counted: Option<LeafIndex>,
     pub(crate) result: Option<LeafIndex>,
-}
-
-fn credential_of(entry: &RollEntry) -> CredentialKey {
-    CredentialKey(entry.credential)
 }
 
 fn reveals(leaf: &Leaf) -> bool {
@@ -262,7 +258,9 @@ impl<'a> Audit<'a> {
     fn leaf(&mut self, index: LeafIndex, leaf: &Leaf, bytes: &[u8]) {
         // On all cores; if one is not, the state itself looks, and refuses the part.
         let decode_here = match leaf {
-            Leaf::RollPart(part) => !self.decodes_later && !self.all_valid(part.entries.par_iter().map(credential_of)),
+            Leaf::RollPart(part) if !self.decodes_later => {
+                !self.all_valid(part.entries.par_iter().map(|entry| CredentialKey(entry.credential)))
+            }
             _ => false,
         };
         let Some(state) = &mut self.state else { return };

@@ -47,6 +47,13 @@ fn published() -> (Memory, SampleRecord) {
     (record.files().unwrap(), record)
 }
 
+/// What follow mode has of a record: everything went by, nothing is concluded.
+fn at_the_end_of<'a>(files: &'a Memory, options: &'a Options) -> Audit<'a> {
+    let mut audit = Audit::new(files, options).unwrap();
+    audit.advance(&NoProgress).unwrap();
+    audit
+}
+
 fn places(record: &SampleRecord, type_name: &str) -> Vec<u64> {
     let tag = format!("\"type\":\"{type_name}\"");
     let is_one = |entry: &[u8]| entry.windows(tag.len()).any(|window| window == tag.as_bytes());
@@ -61,8 +68,7 @@ fn line<'a>(report: &'a crate::Report, id: &str) -> &'a CheckReport {
 fn the_entries_that_the_checks_at_the_end_would_name_are_those_of_the_specification() {
     let (files, record) = published();
     let options = Options::default();
-    let mut audit = Audit::new(&files, &options).unwrap();
-    audit.advance(&NoProgress).unwrap();
+    let audit = at_the_end_of(&files, &options);
     let culprits = &audit.facts.culprits;
     let last = |type_name| places(&record, type_name).last().copied();
     assert!(last("trustee-reveal/v1").is_some());
@@ -77,8 +83,7 @@ fn the_entries_that_the_checks_at_the_end_would_name_are_those_of_the_specificat
 fn two_ballots_with_one_readable_code_fail_v28_and_the_later_one_is_named() {
     let (files, record) = published();
     let options = Options::default();
-    let mut audit = Audit::new(&files, &options).unwrap();
-    audit.advance(&NoProgress).unwrap();
+    let mut audit = at_the_end_of(&files, &options);
     let ballots = places(&record, "ballot/v1");
     // Nobody can make such ballots, so the second one's code is put in by hand.
     let ballot = veritally_crypto::ballot::EncryptedBallot::parse(&record.log[usize::try_from(ballots[0]).unwrap()]);
@@ -115,8 +120,7 @@ fn a_credential_that_is_no_key_fails_v13_whether_it_is_looked_at_at_once_or_at_t
     {
         let (files, record) = with_stranger(credential);
         // As follow mode does.
-        let mut audit = Audit::new(&files, &options).unwrap();
-        audit.advance(&NoProgress).unwrap();
+        let audit = at_the_end_of(&files, &options);
         let at_once = audit.finish();
         let at_the_end = verify_record(&files, &options, &NoProgress).unwrap();
         assert_eq!(at_once.report.failed(), failed);
@@ -145,8 +149,7 @@ fn a_credential_that_is_no_key_fails_v13_whether_it_is_looked_at_at_once_or_at_t
 fn what_follows_from_a_refused_ballot_leaves_other_signatures_checked() {
     let (files, record) = published();
     let options = Options::default();
-    let mut audit = Audit::new(&files, &options).unwrap();
-    audit.advance(&NoProgress).unwrap();
+    let mut audit = at_the_end_of(&files, &options);
     let ballots = places(&record, "ballot/v1");
     let subject = Subject::Ballot(record.election.voters[0].credential.public());
     audit.refused.add(ballots[0], subject);
@@ -160,8 +163,7 @@ fn what_follows_from_a_refused_ballot_leaves_other_signatures_checked() {
 fn other_entries_than_were_signed_for_are_noticed() {
     let (files, _) = published();
     let options = Options::default();
-    let mut audit = Audit::new(&files, &options).unwrap();
-    audit.advance(&NoProgress).unwrap();
+    let mut audit = at_the_end_of(&files, &options);
     assert!(audit.is_what_was_signed());
     audit.tree.push(Hash::ZERO);
     assert!(!audit.is_what_was_signed());
@@ -266,8 +268,7 @@ fn a_closing_head_that_two_programs_compute_in_different_ways_fails_v5_at_the_cl
     let options = Options::default();
     for (longer, failed) in [(false, [].as_slice()), (true, &["V5"])] {
         let closing = places(&record, "closing/v1")[0];
-        let mut audit = Audit::new(&files, &options).unwrap();
-        audit.advance(&NoProgress).unwrap();
+        let mut audit = at_the_end_of(&files, &options);
         // The tree as it was at the closing; or one that has lost an entry.
         let end = usize::try_from(closing).unwrap() + usize::from(!longer);
         audit.tree = crate::checks::tree::Tree::default();
